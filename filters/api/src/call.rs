@@ -1,0 +1,85 @@
+//! What the client asks for: its own bytes, and the few facts in them that decide anything.
+//!
+//! It holds no parsed tree. Members that nobody here needs are never looked at, so they reach a
+//! same-dialect upstream byte for byte.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// The wire API a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Surface {
+    /// OpenAI Chat Completions, `POST /v1/chat/completions`.
+    ChatCompletions,
+}
+
+impl Surface {
+    /// The word used in configuration, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat_completions",
+        }
+    }
+}
+
+/// A byte range of the body.
+pub type Span = Range<usize>;
+
+/// Where the members that may be touched stand in the body. Each span covers the value alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spans {
+    /// Just past the opening brace: where a new member goes.
+    pub open: usize,
+    /// Whether the object has any member (so that a new one needs a comma after it).
+    pub has_members: bool,
+    /// The value of `model`, quotes included.
+    pub model: Span,
+    /// The value of `messages`.
+    pub messages: Span,
+    /// The value of `stream_options`, where given.
+    pub stream_options: Option<Span>,
+}
+
+/// One request as it was read.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The client's own bytes: a JSON object, valid UTF-8.
+    pub body: Bytes,
+    /// The API it speaks.
+    pub surface: Surface,
+    /// The model asked for, unescaped.
+    pub model: Box<str>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// Whether the client itself asked for usage in the stream.
+    pub wants_usage: bool,
+    /// The client's cap on output tokens.
+    pub max_output: Option<u64>,
+    /// Whether it brings tools.
+    pub tools: bool,
+    /// Where the members that may be touched stand.
+    pub spans: Spans,
+}
+
+/// A change of one top-level member of the body, to be spliced in before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The member's name.
+    pub member: Box<str>,
+    /// Its new value as JSON text; `None` removes it.
+    pub value: Option<Box<str>>,
+}
+
+/// The changes filters asked for, in order; a later one wins.
+pub type Edits = SmallVec<[Edit; 2]>;
+
+impl Call {
+    /// The JSON text of `messages`.
+    #[must_use]
+    pub fn messages(&self) -> &[u8] {
+        &self.body[self.spans.messages.clone()]
+    }
+}

@@ -1,0 +1,196 @@
+//! Our own errors: a closed set of codes, each with its status, its rule and its remedy.
+//!
+//! It does not know how a surface spells an error; the proxy turns a refusal into HTTP in one place.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// A "no" of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which.
+    pub code: Code,
+    /// What was wrong with this request, in one sentence. No content of the prompt, no secret.
+    pub message: Cow<'static, str>,
+    /// The member or header at fault, where there is one.
+    pub param: Option<Cow<'static, str>>,
+    /// When to try again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// A refusal with this code and sentence.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), param: None, retry_after: None }
+    }
+
+    /// Names the member or header at fault.
+    #[must_use]
+    pub fn at(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+/// The `type` member of an OpenAI error: coarse, what client libraries switch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request cannot be served as it stands.
+    InvalidRequest,
+    /// Who is calling is not known.
+    Authentication,
+    /// Known, but not allowed.
+    Permission,
+    /// No such thing.
+    NotFound,
+    /// Too fast.
+    RateLimit,
+    /// Ours or the upstream's fault.
+    Api,
+}
+
+impl Kind {
+    /// OpenAI's spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request_error",
+            Self::Authentication => "authentication_error",
+            Self::Permission => "permission_error",
+            Self::NotFound => "not_found_error",
+            Self::RateLimit => "rate_limit_error",
+            Self::Api => "api_error",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal, $kind:ident, $rule:literal, $remedy:literal;)*) => {
+        /// Every reason Tollgate itself says no. The words are stable; clients may switch on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// All of them, in the order of the error reference.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+            /// The `code` member of the error.
+            #[must_use]
+            pub fn as_str(self) -> &'static str { match self { $(Self::$name => $text,)* } }
+            /// The HTTP status.
+            #[must_use]
+            pub fn status(self) -> u16 { match self { $(Self::$name => $status,)* } }
+            /// The coarse kind.
+            #[must_use]
+            pub fn kind(self) -> Kind { match self { $(Self::$name => Kind::$kind,)* } }
+            /// The rule that was broken.
+            #[must_use]
+            pub fn rule(self) -> &'static str { match self { $(Self::$name => $rule,)* } }
+            /// What to do instead.
+            #[must_use]
+            pub fn remedy(self) -> &'static str { match self { $(Self::$name => $remedy,)* } }
+        }
+    };
+}
+
+codes! {
+    /// No key came with the request.
+    MissingKey = "missing_key", 401, Authentication,
+        "Every request carries a Tollgate key.",
+        "Send `Authorization: Bearer <key>` or `x-api-key: <key>`; make one with `tollgate key create`.";
+    /// The key is malformed, unknown or revoked; the client is not told which.
+    InvalidKey = "invalid_key", 401, Authentication,
+        "The key must be one that this gateway issued and has not revoked.",
+        "Check the key for typing errors, or ask the operator for a new one.";
+    /// The body is not one JSON object.
+    InvalidJson = "invalid_json", 400, InvalidRequest,
+        "The body is one JSON object in UTF-8, each member at most once, nested at most 128 deep.",
+        "Send the body as `application/json`; the message says where reading stopped.";
+    /// The body is JSON, but not a request of this surface.
+    InvalidRequest = "invalid_request", 400, InvalidRequest,
+        "The body has the members that its surface requires, with their types.",
+        "Correct the member that the message names.";
+    /// The body is longer than the limit.
+    BodyTooLarge = "body_too_large", 413, InvalidRequest,
+        "A body is at most `server.max_body` bytes long.",
+        "Send less, or ask the operator to raise `server.max_body`.";
+    /// The request arrived too slowly.
+    RequestTimeout = "request_timeout", 408, InvalidRequest,
+        "A request arrives whole within `server.read_timeout`.",
+        "Send the body faster, or ask the operator to raise `server.read_timeout`.";
+    /// The Content-Encoding is not understood.
+    UnsupportedEncoding = "unsupported_encoding", 415, InvalidRequest,
+        "Request bodies are not compressed.",
+        "Send the body without `content-encoding`.";
+    /// No such path.
+    UnknownPath = "unknown_path", 404, NotFound,
+        "Only the documented paths are served.",
+        "See the list of surfaces in the documentation; paths work under `/v1` and `/api/v1`.";
+    /// The path exists, the method does not.
+    MethodNotAllowed = "method_not_allowed", 405, InvalidRequest,
+        "Each path has its method.",
+        "Use the method named in the `allow` header.";
+    /// No model, alias or `provider/model` of that name.
+    ModelNotFound = "model_not_found", 404, NotFound,
+        "The model must be configured, an alias, `auto`, or `provider/model` of a configured provider.",
+        "Ask `GET /v1/models` for the list.";
+    /// The upstream that serves the model cannot express what was asked.
+    Unsupported = "unsupported", 400, InvalidRequest,
+        "What is asked must exist at the vendor that serves the model.",
+        "Leave out the member that the message names, or choose another model.";
+    /// Too many requests of this key in this minute.
+    RateLimited = "rate_limited", 429, RateLimit,
+        "A key sends at most `limits.requests_per_minute` requests a minute.",
+        "Wait as long as `retry-after` says.";
+    /// Too many requests of this key at once.
+    TooManyConcurrent = "too_many_concurrent", 429, RateLimit,
+        "A key has at most `limits.concurrent_requests` requests open at once.",
+        "Wait for one to finish, or ask the operator for a higher limit.";
+    /// Too many requests from this address.
+    Flood = "flood", 429, RateLimit,
+        "One address sends at most `limits.requests_per_second_per_ip` requests a second.",
+        "Slow down.";
+    /// A filter said no.
+    RefusedByFilter = "refused_by_filter", 403, Permission,
+        "The operator's filters decide what may pass.",
+        "The message is the filter's own; ask the operator.";
+    /// Every endpoint that could serve was tried, or is known to be down.
+    AllEndpointsFailed = "all_endpoints_failed", 503, Api,
+        "One endpoint of the chain must answer.",
+        "Try again after `retry-after`; the message says what each endpoint said.";
+    /// The whole request took too long.
+    DeadlineExceeded = "deadline_exceeded", 504, Api,
+        "An answer begins within `timeouts.total`.",
+        "Try again, ask for less, or ask the operator to raise `timeouts.total`.";
+    /// The answer was cut off by the upstream after it had begun.
+    UpstreamCut = "upstream_cut", 502, Api,
+        "An answer that has begun is finished, or its end is marked as an error.",
+        "What arrived is incomplete: send the request again.";
+    /// The upstream's answer could not be read.
+    UpstreamGarbage = "upstream_garbage", 502, Api,
+        "Upstreams speak the dialect that is configured for their provider.",
+        "Send the request again; tell the operator if it stays.";
+    /// A defect of ours.
+    Internal = "internal", 500, Api,
+        "Tollgate does not fail.",
+        "Tell the operator the request id.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_spelled_in_snake_case() {
+        let words: std::collections::HashSet<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        assert!(words.iter().all(|w| w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+}
