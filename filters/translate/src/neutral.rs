@@ -1,0 +1,268 @@
+//! The neutral request: what a model is asked, in no vendor's words.
+//!
+//! Every dialect is read into it and written from it, so that a new one costs one reader and one
+//! writer. It carries what vendors share, and keeps the members that nobody here knows. The
+//! neutral answer is [`tollgate_api::Event`].
+
+use std::fmt;
+
+pub use crate::json::{Json, Members};
+
+/// A request.
+#[derive(Clone, Default, PartialEq)]
+pub struct Request {
+    /// The vendor's name of the model.
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// The system prompt: text parts only.
+    pub system: Vec<Part>,
+    /// The conversation. Turns alternate: neighbours of one role are one turn.
+    pub turns: Vec<Turn>,
+    /// The tools that may be called.
+    pub tools: Vec<Tool>,
+    /// Which of them the model must or may call.
+    pub choice: Option<ToolChoice>,
+    /// Whether several may be called at once.
+    pub parallel: Option<bool>,
+    /// How to sample.
+    pub sampling: Sampling,
+    /// The shape that the answer must have.
+    pub format: Option<Format>,
+    /// How hard to think.
+    pub reasoning: Option<Reasoning>,
+    /// Whom the client acts for.
+    pub user: Option<String>,
+    /// Top-level members that were not understood, as they came.
+    pub unknown: Members,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The client's side, tools included.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// What one side says before the other speaks.
+#[derive(Clone, PartialEq)]
+pub struct Turn {
+    /// Who.
+    pub role: Role,
+    /// What, in order.
+    pub parts: Vec<Part>,
+}
+
+/// One part of a turn.
+#[derive(Clone, PartialEq)]
+pub struct Part {
+    /// What it is.
+    pub content: Content,
+    /// Anthropic's `cache_control`, which clients of every surface attach.
+    pub cache: Option<Json>,
+}
+
+/// What a part can be.
+#[derive(Clone, PartialEq)]
+pub enum Content {
+    /// Text.
+    Text(String),
+    /// A picture.
+    Image(Source),
+    /// A file, such as a PDF.
+    Document {
+        /// Its bytes or where they are.
+        source: Source,
+        /// Its file name.
+        name: Option<String>,
+    },
+    /// The model calls a tool.
+    ToolCall {
+        /// What its result must name.
+        id: String,
+        /// The tool.
+        name: String,
+        /// JSON text; empty for a call without arguments.
+        arguments: String,
+    },
+    /// What a tool answered.
+    ToolResult {
+        /// The call's id.
+        id: String,
+        /// The answer: text, images, documents.
+        parts: Vec<Part>,
+        /// Whether the tool failed.
+        failed: bool,
+    },
+    /// The model's own reasoning, given back.
+    Thinking {
+        /// The text.
+        text: String,
+        /// The vendor's seal over it.
+        signature: Option<String>,
+    },
+    /// Sealed reasoning, given back.
+    RedactedThinking(String),
+}
+
+/// Where the bytes of an image or a file are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The vendor fetches them.
+    Url(String),
+    /// In the request.
+    Base64 {
+        /// Such as `image/png`.
+        media_type: String,
+        /// The bytes in base64.
+        data: String,
+    },
+}
+
+/// A tool.
+#[derive(Clone, PartialEq)]
+pub enum Tool {
+    /// One that the client runs.
+    Function {
+        /// Its name.
+        name: String,
+        /// What it is for.
+        description: Option<String>,
+        /// The JSON Schema of its arguments; `None` where it takes none.
+        schema: Option<Json>,
+        /// Whether the arguments must match the schema exactly.
+        strict: Option<bool>,
+        /// `cache_control`.
+        cache: Option<Json>,
+    },
+    /// One that the vendor runs, in that vendor's words.
+    Hosted(Json),
+}
+
+/// Which tools the model may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolChoice {
+    /// As it likes.
+    Auto,
+    /// None of them.
+    None,
+    /// At least one.
+    Required,
+    /// This one.
+    Named(String),
+}
+
+/// How to sample.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampling {
+    /// The cap on output tokens.
+    pub max_output: Option<u64>,
+    /// Randomness; a number as the client spelled it.
+    pub temperature: Option<serde_json::Number>,
+    /// Nucleus sampling.
+    pub top_p: Option<serde_json::Number>,
+    /// Sequences that end the answer.
+    pub stop: Vec<String>,
+    /// For repeatable answers.
+    pub seed: Option<i64>,
+    /// How many answers.
+    pub choices: Option<u64>,
+}
+
+/// The shape that an answer must have.
+#[derive(Clone, PartialEq)]
+pub enum Format {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that matches a schema.
+    Schema {
+        /// A name for it, where the vendor wants one.
+        name: Option<String>,
+        /// The JSON Schema.
+        schema: Json,
+        /// Whether it must match exactly.
+        strict: Option<bool>,
+    },
+}
+
+/// How hard to think.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reasoning {
+    /// In words.
+    Effort(Effort),
+    /// In tokens.
+    Budget(u64),
+    /// In Anthropic's `thinking` member, as given.
+    Thinking(Json),
+}
+
+/// Levels of effort, as vendors spell them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// Do not think.
+    None,
+    /// As little as possible.
+    Minimal,
+    /// Little.
+    Low,
+    /// Some.
+    Medium,
+    /// Much.
+    High,
+    /// More.
+    XHigh,
+    /// All that there is.
+    Max,
+}
+
+impl From<Content> for Part {
+    fn from(content: Content) -> Self {
+        Self { content, cache: None }
+    }
+}
+
+impl Request {
+    /// Adds what `role` says, to its last turn if it has not been answered yet.
+    pub fn say(&mut self, role: Role, parts: Vec<Part>) {
+        match self.turns.last_mut() {
+            _ if parts.is_empty() => {}
+            Some(turn) if turn.role == role => turn.parts.extend(parts),
+            _ => self.turns.push(Turn { role, parts }),
+        }
+    }
+}
+
+impl Source {
+    /// A URL, or what a `data:` URL holds.
+    #[must_use]
+    pub fn from_url(url: String) -> Self {
+        let data = url.strip_prefix("data:").and_then(|rest| rest.split_once(','));
+        match data.and_then(|(head, data)| Some((head.strip_suffix(";base64")?, data))) {
+            Some((head, data)) => {
+                let media_type = head.split(';').next().unwrap_or_default();
+                Self::Base64 { media_type: media_type.into(), data: data.into() }
+            }
+            None => Self::Url(url),
+        }
+    }
+
+    /// The URL, a `data:` URL where the bytes are in the request.
+    #[must_use]
+    pub fn to_url(&self) -> String {
+        match self {
+            Self::Url(url) => url.clone(),
+            Self::Base64 { media_type, data } => format!("data:{media_type};base64,{data}"),
+        }
+    }
+}
+
+/// Counts alone: a request is a prompt.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (turns, tools) = (self.turns.len(), self.tools.len());
+        write!(f, "Request {{ turns: {turns}, tools: {tools} }}")
+    }
+}

@@ -1,0 +1,249 @@
+//! Events written as the chunks of a streamed completion.
+//!
+//! The text of a chunk is put together by hand: this runs for every token of every answer.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tollgate_api::{Cost, Event, StopReason, Usage};
+
+use super::message::ThinkingBlock;
+use super::usage;
+use crate::dialect::{AnswerHead, Encode};
+
+/// Writes one streamed answer.
+pub(crate) struct ChunkWriter {
+    /// Every chunk up to the choice's number.
+    before: Vec<u8>,
+    /// Every chunk after its choices.
+    after: &'static [u8],
+    wants_usage: bool,
+    /// Choices whose first delta, the one that names the role, is out.
+    begun: BTreeSet<u32>,
+    usage: Option<(Usage, Option<Cost>)>,
+    failed: bool,
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    arguments: &'a str,
+}
+
+impl ChunkWriter {
+    /// A writer for the answer with this head.
+    pub(crate) fn new(head: &AnswerHead, wants_usage: bool) -> Self {
+        let mut before = b"data: {\"id\":".to_vec();
+        json(&mut before, &head.id);
+        before.extend_from_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
+        json(&mut before, &head.created);
+        before.extend_from_slice(b",\"model\":");
+        json(&mut before, &head.model);
+        before.extend_from_slice(b",\"choices\":[");
+        let after: &[u8] = if wants_usage { b"],\"usage\":null}\n\n" } else { b"]}\n\n" };
+        Self { before, after, wants_usage, begun: BTreeSet::new(), usage: None, failed: false }
+    }
+
+    /// One chunk with one delta, whose members `write` adds.
+    fn delta(&mut self, choice: u32, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        self.open(choice, out);
+        write(out);
+        out.extend_from_slice(b"},\"logprobs\":null,\"finish_reason\":null}");
+        out.extend_from_slice(self.after);
+    }
+
+    /// A chunk up to where the members of its delta begin; the first of a choice says the role.
+    fn open(&mut self, choice: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.before);
+        out.extend_from_slice(b"{\"index\":");
+        out.extend_from_slice(itoa::Buffer::new().format(choice).as_bytes());
+        out.extend_from_slice(b",\"delta\":{");
+        if self.begun.insert(choice) {
+            out.extend_from_slice(b"\"role\":\"assistant\",");
+        }
+    }
+
+    fn member(&mut self, choice: u32, name: &'static str, value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+        self.delta(choice, out, |out| member(out, name, value));
+    }
+
+    /// Thinking goes out twice: as the text that most clients show, and as the sealed block that a
+    /// client gives back on the next turn.
+    fn thinking(&mut self, choice: u32, text: &str, signature: Option<&String>, out: &mut Vec<u8>) {
+        let block = ThinkingBlock::Thinking { thinking: Some(text.to_owned()), signature: signature.cloned() };
+        self.delta(choice, out, |out| {
+            member(out, "reasoning_content", text);
+            out.push(b',');
+            member(out, "thinking_blocks", &[block]);
+        });
+    }
+
+    fn call(&mut self, choice: u32, call: Call<'_>, out: &mut Vec<u8>) {
+        self.member(choice, "tool_calls", &[call], out);
+    }
+
+    fn stop(&mut self, choice: u32, reason: StopReason, sequence: Option<&String>, out: &mut Vec<u8>) {
+        let first = !self.begun.contains(&choice);
+        self.open(choice, out);
+        if first {
+            // An answer without content: the delta that says the role needs another member.
+            member(out, "content", "");
+        }
+        out.extend_from_slice(b"},\"logprobs\":null,");
+        member(out, "finish_reason", finish_reason(reason));
+        if let Some(sequence) = sequence {
+            out.push(b',');
+            member(out, "stop_reason", sequence);
+        }
+        out.push(b'}');
+        out.extend_from_slice(self.after);
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if let Some((usage, cost)) = self.usage.filter(|_| self.wants_usage) {
+            out.extend_from_slice(&self.before);
+            out.extend_from_slice(b"],");
+            member(out, "usage", &usage::write(&usage, cost));
+            out.extend_from_slice(b"}\n\n");
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    fn fail(&mut self, kind: &str, message: &str, out: &mut Vec<u8>) {
+        #[derive(Serialize)]
+        struct Error<'a> {
+            message: &'a str,
+            #[serde(rename = "type")]
+            kind: &'a str,
+            param: Option<&'a RawValue>,
+            code: &'a str,
+        }
+        self.failed = true;
+        out.extend_from_slice(b"data: {");
+        member(out, "error", &Error { message, kind, param: None, code: kind });
+        out.extend_from_slice(b"}\n\n");
+    }
+}
+
+impl Encode for ChunkWriter {
+    fn event(&mut self, event: &Event, cost: Option<Cost>, out: &mut Vec<u8>) {
+        match event {
+            // A failure is the last word: an end after it would make it look like success.
+            _ if self.failed => {}
+            Event::Start { .. } => {}
+            Event::Text { choice, text } => self.member(*choice, "content", text, out),
+            Event::Refusal { choice, text } => self.member(*choice, "refusal", text, out),
+            Event::Thinking { choice, text, signature } => self.thinking(*choice, text, signature.as_ref(), out),
+            Event::RedactedThinking { data } => {
+                let block = ThinkingBlock::RedactedThinking { data: data.clone() };
+                self.member(0, "thinking_blocks", &[block], out);
+            }
+            Event::ToolStart { choice, index, id, name } => {
+                let function = Function { name: Some(name), arguments: "" };
+                self.call(*choice, Call { index: *index, id: Some(id), kind: Some("function"), function }, out);
+            }
+            Event::ToolArguments { choice, index, json } => {
+                let function = Function { name: None, arguments: json };
+                self.call(*choice, Call { index: *index, id: None, kind: None, function }, out);
+            }
+            Event::Stop { choice, reason, sequence } => self.stop(*choice, *reason, sequence.as_ref(), out),
+            Event::Usage(usage) => self.usage = Some((*usage, cost)),
+            Event::Failed { kind, message } => self.fail(kind, message, out),
+            Event::End => self.end(out),
+        }
+    }
+}
+
+/// OpenAI's word for why a choice ended.
+pub(super) fn finish_reason(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::EndOfTurn | StopReason::StopSequence | StopReason::Paused => "stop",
+        StopReason::MaxTokens => "length",
+        StopReason::ToolUse => "tool_calls",
+        StopReason::Refused => "content_filter",
+    }
+}
+
+fn member(out: &mut Vec<u8>, name: &'static str, value: &(impl Serialize + ?Sized)) {
+    json(out, name);
+    out.push(b':');
+    json(out, value);
+}
+
+fn json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(out, value).expect("strings and numbers are JSON, and memory takes all");
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_api::Money;
+
+    use super::*;
+
+    fn written(wants_usage: bool, events: &[Event]) -> String {
+        let head = AnswerHead { id: "i".into(), model: "m".into(), created: 7 };
+        let mut writer = ChunkWriter::new(&head, wants_usage);
+        let cost = Cost { input: Money::from_nano(1_000_000), output: Money::ZERO };
+        let mut out = Vec::new();
+        for event in events {
+            writer.event(event, Some(cost), &mut out);
+        }
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    fn text(text: &str) -> Event {
+        Event::Text { choice: 0, text: text.into() }
+    }
+
+    fn stop() -> Event {
+        Event::Stop { choice: 0, reason: StopReason::EndOfTurn, sequence: None }
+    }
+
+    #[test]
+    fn the_first_delta_says_the_role_and_the_end_is_done() {
+        let head = r#"data: {"id":"i","object":"chat.completion.chunk","created":7,"model":"m","choices":[{"index":0,"#;
+        let expected = format!(
+            "{head}\"delta\":{{\"role\":\"assistant\",\"content\":\"a\\n\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n\
+             {head}\"delta\":{{\"content\":\"b\"}},\"logprobs\":null,\"finish_reason\":null}}]}}\n\n\
+             {head}\"delta\":{{}},\"logprobs\":null,\"finish_reason\":\"stop\"}}]}}\n\n\
+             data: [DONE]\n\n"
+        );
+        assert_eq!(written(false, &[text("a\n"), text("b"), stop(), Event::End]), expected);
+    }
+
+    #[test]
+    fn usage_is_the_last_chunk_with_its_cost_and_only_if_asked_for() {
+        let early = Usage { input: 1, output: 1, ..Usage::default() };
+        let late = Usage { input: 3, output: 4, ..Usage::default() };
+        let events = [text("a"), Event::Usage(early), stop(), Event::Usage(late), Event::End];
+        let asked = written(true, &events);
+        let usage_chunk = asked.lines().rfind(|line| line.contains("prompt_tokens")).expect("a usage chunk");
+        assert!(usage_chunk.contains(r#""choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4"#));
+        assert!(usage_chunk.contains(r#""cost":0.001"#), "{usage_chunk}");
+        assert_eq!(asked.matches("prompt_tokens\"").count(), 1);
+        assert_eq!(asked.matches(r#""usage":null"#).count(), 2);
+        assert!(!written(false, &events).contains("usage"));
+    }
+
+    #[test]
+    fn a_failure_in_mid_stream_is_never_followed_by_done() {
+        let failed = Event::Failed { kind: "overloaded_error".into(), message: "Overloaded".into() };
+        let out = written(true, &[text("a"), failed, stop(), Event::End]);
+        let error =
+            r#"{"error":{"message":"Overloaded","type":"overloaded_error","param":null,"code":"overloaded_error"}}"#;
+        assert!(out.ends_with(&format!("data: {error}\n\n")), "{out}");
+        assert!(!out.contains("[DONE]"));
+    }
+}
