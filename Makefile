@@ -1,0 +1,32 @@
+# The two commands that matter: `make demo` and `make test`. Each installs what it lacks.
+
+SHELL := /bin/bash
+VENV := .venv
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench setup docs grafana clean
+
+help: ## Say what there is to make.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: ## Run Tollgate with simulated vendors: no keys, no services.
+	@scripts/setup build
+	$(CARGO) run --locked --quiet -- demo
+
+test: ## Build and pass every test.
+	@scripts/setup build test
+	scripts/test
+
+lint: ## Formatting, clippy, licences and advisories of dependencies.
+	@scripts/setup build lint
+	scripts/lint
+
+bench: ## Measure against a bare Pingora pass-through; writes benches/RESULTS.md.
+	@scripts/setup build
+	$(CARGO) build --locked --release -p tollgate -p tollgate-bench
+	target/release/bench --write benches/RESULTS.md
+
+docs: ## Write what is generated: schemas, configuration reference, error reference, dashboards.
+	UPDATE=1 $(CARGO) test --locked -p tollgate-conf -p tollgate current
+	python3 grafana/generate.py
