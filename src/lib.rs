@@ -1,1 +1,47 @@
-//! stub
+//! Tollgate: one reverse proxy between applications and language models.
+//!
+//! This crate is the proxy. What can be added or replaced lives in crates of its own under
+//! `filters/`; `conf/` reads configuration; `simulate/` plays the vendors. Start reading at
+//! [`pipeline`](../src/tollgate/pipeline.rs.html): it is the path of a request, top to bottom.
+
+mod admit;
+mod answer;
+mod attempt;
+mod attempts;
+mod certificates;
+mod chain;
+mod cli;
+mod clock;
+mod cork;
+mod endpoint;
+mod estimate;
+mod fail;
+mod filters;
+mod front;
+mod gateway;
+mod health;
+mod identify;
+mod line;
+mod live;
+mod metrics;
+mod off_worker;
+mod ops;
+mod pacing;
+mod pages;
+mod pipeline;
+mod plan;
+mod procfs;
+mod proxy;
+mod reading;
+mod reload;
+mod reply;
+mod request_log;
+mod serve;
+mod shutdown;
+mod surface;
+mod tally;
+mod upstream;
+
+pub use cli::run;
+pub use filters::Filters;
+pub use pages::error_reference_markdown;

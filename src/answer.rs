@@ -1,0 +1,287 @@
+//! The answer on its way to the client: its head, its pieces, its price, and the truth when it breaks.
+//!
+//! Everything here happens after the commitment to one endpoint; nothing falls back any more.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, header};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use tollgate_api::{Code, Event, Exchange, Outcome, Refusal, Surface, Usage};
+use tollgate_translate::{AnswerHead, Phase, assemble, error_event};
+
+use crate::attempt::{Begun, Stream};
+use crate::attempts::Answering;
+use crate::clock;
+use crate::endpoint::Endpoint;
+use crate::estimate;
+use crate::pipeline::End;
+use crate::reply;
+use crate::tally::Tally;
+
+/// What is readable already is sent in one write, up to this size.
+const COALESCE_BYTES_MAX: usize = 16 << 10;
+
+/// Headers of an answer, collected before its head is written.
+pub(crate) type Headers = smallvec::SmallVec<[(HeaderName, HeaderValue); 12]>;
+
+/// Sends the answer to its end.
+pub(crate) async fn deliver(answering: Answering, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
+    let Answering { endpoint, begun } = answering;
+    match begun {
+        Begun::Whole(body) => deliver_whole(&endpoint, body, session, tally).await,
+        Begun::Stream(stream) => deliver_stream(&endpoint, *stream, session, tally).await,
+    }
+}
+
+/// Meters a whole answer, then sends it: the price is in its head.
+async fn deliver_whole(
+    endpoint: &Arc<Endpoint>,
+    body: Bytes,
+    session: &mut Session,
+    tally: &mut Tally,
+) -> Result<(), End> {
+    let usage = match endpoint.dialect.usage(&body) {
+        Some(usage) => usage,
+        None => estimate::whole(tally, body.clone()).await,
+    };
+    let cost = endpoint.price(&usage);
+    let body = speak(endpoint, body, tally)?;
+    tally.metered(usage, cost);
+    let headers = headers(tally);
+    reply::whole(session, 200, "application/json", headers, body).await.map_err(End::gone)?;
+    tally.close(Outcome::Answered, 200);
+    Ok(())
+}
+
+/// The body in the client's surface, through the filters that look at events.
+fn speak(endpoint: &Endpoint, body: Bytes, tally: &mut Tally) -> Result<Bytes, End> {
+    let live = Arc::clone(&tally.live);
+    let (Some(exchange), states) = (tally.exchange.as_ref(), &mut tally.states) else { return Ok(body) };
+    if endpoint.dialect == tollgate_translate::Dialect::OpenAi && !live.chain.sees_events() {
+        return Ok(body);
+    }
+    let mut events: Vec<Event> = Vec::new();
+    endpoint.dialect.whole(&body, &mut events).map_err(|garbage| {
+        End::Refused(Refusal::new(Code::UpstreamGarbage, format!("{}: {garbage}", endpoint.name)))
+    })?;
+    for event in &mut events {
+        live.chain.on_event(exchange, states, event);
+    }
+    let head = AnswerHead {
+        id: tally.id.to_string(),
+        model: endpoint.model.to_string(),
+        created: clock::unix_seconds(),
+    };
+    Ok(Bytes::from(assemble(exchange.call.surface, head, &events, None)))
+}
+
+/// Sends a stream piece by piece as it comes, and marks its end as what it is.
+async fn deliver_stream(
+    endpoint: &Arc<Endpoint>,
+    mut stream: Stream,
+    session: &mut Session,
+    tally: &mut Tally,
+) -> Result<(), End> {
+    session.write_response_header(stream_head(session, tally)?, false).await.map_err(End::gone)?;
+    let live = Arc::clone(&tally.live);
+    let ended = pump(endpoint, &mut stream, session, tally, &live.chain).await;
+    meter(endpoint, stream.relay.usage(), stream.relay.output_chars(), tally).await;
+    let finished = match ended {
+        Ended::Whole => {
+            tally.close(Outcome::Answered, 200);
+            session.write_response_body(None, true).await.map_err(End::gone)
+        }
+        Ended::Cut(message) => {
+            cut(endpoint, tally);
+            let surface = tally.exchange.as_ref().map_or(Surface::ChatCompletions, |x| x.call.surface);
+            let event = error_event(surface, Code::UpstreamCut.as_str(), message, Code::UpstreamCut.kind().as_str());
+            session.write_response_body(Some(event), true).await.map_err(End::gone)
+        }
+        Ended::Failed => {
+            cut(endpoint, tally);
+            session.write_response_body(None, true).await.map_err(End::gone)
+        }
+        Ended::TheClientLeft => Err(End::Gone),
+    };
+    if stream.wire.is_done() {
+        stream.wire.release().await;
+    }
+    finished
+}
+
+/// Books an answer that was not finished.
+fn cut(endpoint: &Endpoint, tally: &mut Tally) {
+    endpoint.health.failed(&endpoint.policy, clock::now_ms());
+    tally.refused = Some(Code::UpstreamCut);
+    tally.close(Outcome::CutUpstream, 200);
+}
+
+/// How a stream came to its end.
+enum Ended {
+    /// The vendor said so.
+    Whole,
+    /// It broke; what to tell the client.
+    Cut(&'static str),
+    /// The vendor said itself that it failed, and the client has seen it.
+    Failed,
+    /// Nobody listens any more.
+    TheClientLeft,
+}
+
+/// Moves pieces until there are no more. A slow reader slows the upstream: nothing is read ahead.
+async fn pump(
+    endpoint: &Endpoint,
+    stream: &mut Stream,
+    session: &mut Session,
+    tally: &mut Tally,
+    chain: &crate::chain::Chain,
+) -> Ended {
+    let deadline = tally.began() + tally.live.timeouts.total;
+    let (exchange, states, waited) = (tally.exchange.as_ref(), &mut tally.states, &mut tally.waited);
+    let mut watch = |event: &mut Event| {
+        if let Some(exchange) = exchange {
+            chain.on_event(exchange, states, event);
+        }
+    };
+    let price = |usage: &Usage| endpoint.price(usage);
+    loop {
+        while stream.held.len() < COALESCE_BYTES_MAX {
+            match stream.wire.read_ready() {
+                Some(Ok(Some(piece))) => {
+                    if stream.relay.push(piece, &price, &mut watch, &mut stream.held).is_err() {
+                        return Ended::Cut("the upstream's answer could not be read");
+                    }
+                }
+                Some(Err(_)) => return flush_then(stream, session, Ended::Cut("the upstream broke off")).await,
+                _ => break,
+            }
+        }
+        if !stream.held.is_empty() && session.write_response_body(Some(stream.held.take()), false).await.is_err() {
+            return Ended::TheClientLeft;
+        }
+        match stream.relay.phase() {
+            Phase::Failed { .. } => return Ended::Failed,
+            _ if stream.wire.is_done() => return finish(stream, session, &price, &mut watch).await,
+            _ => {}
+        }
+        let began = Instant::now();
+        let next = tokio::select! {
+            biased;
+            piece = read_in_time(stream, endpoint, deadline) => piece,
+            _ = session.downstream_session.read_body_or_idle(true) => return Ended::TheClientLeft,
+        };
+        *waited += began.elapsed();
+        match next {
+            Ok(Some(piece)) => {
+                if stream.relay.push(piece, &price, &mut watch, &mut stream.held).is_err() {
+                    return Ended::Cut("the upstream's answer could not be read");
+                }
+            }
+            Ok(None) => return finish(stream, session, &price, &mut watch).await,
+            Err(why) => return Ended::Cut(why),
+        }
+    }
+}
+
+/// The next piece, within the time allowed between events and for the whole request.
+async fn read_in_time(
+    stream: &mut Stream,
+    endpoint: &Endpoint,
+    deadline: Instant,
+) -> Result<Option<Bytes>, &'static str> {
+    let idle = Instant::now() + endpoint.timeouts.idle;
+    match tokio::time::timeout_at(idle.min(deadline).into(), stream.wire.read()).await {
+        Ok(Ok(piece)) => Ok(piece),
+        Ok(Err(_)) => Err("the upstream broke off"),
+        Err(_) if idle < deadline => Err("the upstream fell silent"),
+        Err(_) => Err("the request took longer than `timeouts.total`"),
+    }
+}
+
+/// The upstream has closed: what is left goes out, and the relay says whether that was the end.
+async fn finish(
+    stream: &mut Stream,
+    session: &mut Session,
+    price: &(dyn Fn(&Usage) -> Option<tollgate_api::Cost> + Sync),
+    watch: &mut crate::attempt::Watch<'_>,
+) -> Ended {
+    let read = stream.relay.end(price, watch, &mut stream.held);
+    let ended = match (read, stream.relay.phase()) {
+        (Ok(()), Phase::Ended) => Ended::Whole,
+        (Ok(()), Phase::Failed { .. }) => Ended::Failed,
+        _ => Ended::Cut("the upstream broke off"),
+    };
+    flush_then(stream, session, ended).await
+}
+
+async fn flush_then(stream: &mut Stream, session: &mut Session, ended: Ended) -> Ended {
+    let left = stream.held.take();
+    if !left.is_empty() && session.write_response_body(Some(left), false).await.is_err() {
+        return Ended::TheClientLeft;
+    }
+    ended
+}
+
+/// Books what a stream used: what the vendor reported, or an estimate of what was seen.
+async fn meter(endpoint: &Endpoint, reported: Option<Usage>, output_chars: u64, tally: &mut Tally) {
+    let usage = match reported {
+        Some(usage) => usage,
+        None => estimate::stream(tally, output_chars).await,
+    };
+    tally.metered(usage, endpoint.price(&usage));
+}
+
+fn stream_head(session: &Session, tally: &Tally) -> Result<Box<ResponseHeader>, End> {
+    let build = || -> pingora::Result<ResponseHeader> {
+        let mut head = ResponseHeader::build_no_case(200, Some(14))?;
+        head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"))?;
+        head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))?;
+        // Asks nginx and its kin not to hold events back.
+        head.insert_header(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))?;
+        if !session.is_http2() {
+            head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+        }
+        for (name, value) in headers(tally) {
+            head.insert_header(name, value)?;
+        }
+        Ok(head)
+    };
+    build().map(Box::new).map_err(|_| End::Refused(Refusal::new(Code::Internal, "the answer's head could not be made")))
+}
+
+/// The headers that say what happened.
+pub(crate) fn headers(tally: &Tally) -> Headers {
+    let mut headers = Headers::new();
+    let mut say = |name: &'static str, value: &str| {
+        // Values are ours: names from configuration, decimals, words of closed sets.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.push((HeaderName::from_static(name), value));
+        }
+    };
+    say("x-tollgate-request-id", std::str::from_utf8(&tally.id.text()).unwrap_or_default());
+    if let Some(endpoint) = tally.served_by() {
+        say("x-tollgate-endpoint", &endpoint.name);
+        say("x-tollgate-model", &endpoint.model);
+    }
+    if let Some(chain) = tally.chain() {
+        say("x-tollgate-fallback-chain", &chain);
+    }
+    if let Some(reason) = tally.fallback_reason() {
+        say("x-tollgate-fallback-reason", reason);
+    }
+    if let Some(label) = tally.exchange.as_ref().and_then(|x: &Exchange| x.label.as_ref()) {
+        say("x-tollgate-task", label.task.map_or("unsure", |t| t.as_str()));
+        say("x-tollgate-complexity", label.complexity.as_str());
+        say("x-tollgate-rule", &label.rule);
+    }
+    if let Some(cost) = tally.cost {
+        say("x-tollgate-cost-usd", &cost.total().to_string());
+        say("x-tollgate-input-cost-usd", &cost.input.to_string());
+        say("x-tollgate-output-cost-usd", &cost.output.to_string());
+    }
+    headers.extend(tally.rate.into_iter().flat_map(crate::admit::headers));
+    headers
+}

@@ -1,0 +1,213 @@
+//! One try at one endpoint: connect, send, and wait until there is content worth committing to.
+//!
+//! Nothing reaches the client from here. A try either holds an answer that has begun, or a typed
+//! failure for the caller to judge.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::header;
+use pingora::ErrorType;
+use pingora::http::RequestHeader;
+use tokio::time::timeout_at;
+use tollgate_api::{Event, Surface};
+use tollgate_translate::{AnswerHead, Dialect, Out, Phase, Relay, VendorError};
+
+use crate::endpoint::Endpoint;
+use crate::fail::Fail;
+use crate::pacing;
+use crate::upstream::{Upstreams, Wire};
+
+/// A whole answer longer than this is not read.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// What of an error body is read, and for how long.
+const ERROR_BYTES_MAX: usize = 64 << 10;
+const ERROR_PATIENCE: Duration = Duration::from_millis(500);
+/// After a failed write the vendor may have answered already (413, 401).
+const EARLY_ANSWER_PATIENCE: Duration = Duration::from_millis(200);
+
+/// What one try needs.
+pub(crate) struct Try<'a> {
+    pub(crate) pools: &'a Arc<Upstreams>,
+    pub(crate) endpoint: &'a Arc<Endpoint>,
+    pub(crate) head: Box<RequestHeader>,
+    pub(crate) body: Bytes,
+    pub(crate) shape: Shape,
+    /// When the whole request must be over.
+    pub(crate) deadline: Instant,
+}
+
+/// What the client is waiting for.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) surface: Surface,
+    pub(crate) stream: bool,
+    pub(crate) wants_usage: bool,
+    /// Whether filters look at events: then even a same-dialect stream is decoded.
+    pub(crate) decode: bool,
+}
+
+impl Shape {
+    /// Whether an answer in this dialect can go to the client as it comes.
+    pub(crate) fn passes_through(&self, dialect: Dialect) -> bool {
+        dialect == Dialect::OpenAi && !self.decode
+    }
+}
+
+/// An answer that has begun.
+pub(crate) enum Begun {
+    /// A stream with content in it.
+    Stream(Box<Stream>),
+    /// The whole body.
+    Whole(Bytes),
+}
+
+/// A stream whose first content has come.
+pub(crate) struct Stream {
+    pub(crate) wire: Wire,
+    pub(crate) relay: Relay,
+    /// What was read so far, ready for the client.
+    pub(crate) held: Out,
+}
+
+/// The eye of the filters on each decoded event.
+pub(crate) type Watch<'a> = dyn FnMut(&mut Event) + Send + 'a;
+
+/// Tries.
+pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'_>) -> Result<Begun, Fail> {
+    let timeouts = &what.endpoint.timeouts;
+    let first_byte = (Instant::now() + timeouts.first_byte).min(what.deadline);
+    let shape = what.shape;
+    let (endpoint, deadline) = (what.endpoint, what.deadline);
+    let begun = timeout_at(first_byte.into(), async move {
+        let mut wire = open(what).await?;
+        let answer = wire.read_head().await.map_err(broken)?;
+        let status = answer.status.as_u16();
+        if !(200..300).contains(&status) {
+            let wait = pacing::asked_to_wait(&answer.headers, SystemTime::now());
+            return Err(refused(wire, endpoint.dialect, status, wait).await);
+        }
+        if let Some(wait) = pacing::exhausted(&answer.headers) {
+            endpoint.health.told_to_wait(wait, crate::clock::now_ms());
+        }
+        if !shape.stream {
+            return Ok(Err(wire));
+        }
+        if !is_event_stream(answer) {
+            return Err(Fail::Garbage(tollgate_translate::Garbage("a stream was asked for, something else came".into())));
+        }
+        first_content(wire, endpoint, shape, head, watch).await.map(Ok)
+    })
+    .await
+    .map_err(|_| Fail::FirstByteTimeout)??;
+    match begun {
+        Ok(stream) => Ok(Begun::Stream(Box::new(stream))),
+        Err(wire) => whole(wire, endpoint, deadline).await.map(Begun::Whole),
+    }
+}
+
+/// Connects and sends. A reused connection that dies before any byte gets one replay on a fresh one.
+async fn open(what: Try<'_>) -> Result<Wire, Fail> {
+    let mut fresh = false;
+    loop {
+        let peer = what.endpoint.peer().await?;
+        let mut wire = what.pools.connect(peer, fresh).await.map_err(|e| no_connection(&e))?;
+        let sent = wire.send(what.head.clone(), what.body.clone()).await;
+        let early = match sent {
+            Ok(()) if !wire.reused => return Ok(wire),
+            // On a connection from the pool, only a first byte shows that it was still alive.
+            Ok(()) => wire.read_head().await.map(|_| ()),
+            Err(error) => match tokio::time::timeout(EARLY_ANSWER_PATIENCE, wire.read_head()).await {
+                Ok(Ok(_)) => Ok(()),
+                _ => Err(error),
+            },
+        };
+        match early {
+            Ok(()) => return Ok(wire),
+            Err(_) if wire.reused && !fresh => fresh = true,
+            Err(error) => return Err(broken(error)),
+        }
+    }
+}
+
+/// Reads a stream until it has content, has failed, or has ended.
+async fn first_content(
+    mut wire: Wire,
+    endpoint: &Endpoint,
+    shape: Shape,
+    head: AnswerHead,
+    watch: &mut Watch<'_>,
+) -> Result<Stream, Fail> {
+    let dialect = endpoint.dialect;
+    let mut relay = match shape.passes_through(dialect) {
+        true => Relay::passthrough(shape.surface, shape.wants_usage),
+        false => Relay::foreign(dialect, shape.surface, head, shape.wants_usage),
+    };
+    let mut held = Out::default();
+    while let Some(piece) = wire.read().await.map_err(broken)? {
+        relay.push(piece, &|usage| endpoint.price(usage), watch, &mut held).map_err(Fail::Garbage)?;
+        match relay.phase() {
+            Phase::Waiting => {}
+            Phase::Content | Phase::Ended => return Ok(Stream { wire, relay, held }),
+            Phase::Failed { kind, message } => {
+                let error = VendorError { kind: kind.clone(), code: None, message: message.clone() };
+                return Err(Fail::FirstEvent(error));
+            }
+        }
+    }
+    Err(Fail::Broken("the stream ended before any content"))
+}
+
+/// Reads a whole answer; its head has come in time, its body has until the request's deadline.
+async fn whole(mut wire: Wire, endpoint: &Endpoint, deadline: Instant) -> Result<Bytes, Fail> {
+    let body = timeout_at(deadline.into(), wire.read_all(ANSWER_BYTES_MAX))
+        .await
+        .map_err(|_| Fail::Broken("the answer was not finished in time"))?
+        .map_err(broken)?
+        .ok_or(Fail::Broken("the answer is too long"))?;
+    wire.release().await;
+    if !looks_like_an_object(&body) {
+        let what = format!("{} promised JSON and sent something else", endpoint.dialect.as_str());
+        return Err(Fail::Garbage(tollgate_translate::Garbage(what)));
+    }
+    Ok(body)
+}
+
+/// A truncated or foreign body shows at its ends; the meter parses what lies between.
+fn looks_like_an_object(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    body.first() == Some(&b'{') && body.last() == Some(&b'}')
+}
+
+async fn refused(wire: Wire, dialect: Dialect, status: u16, retry_after: Option<Duration>) -> Fail {
+    let body = wire.drain(ERROR_BYTES_MAX, ERROR_PATIENCE).await;
+    Fail::Status { status, error: dialect.error(status, &body), retry_after }
+}
+
+fn is_event_stream(answer: &pingora::http::ResponseHeader) -> bool {
+    let kind = answer.headers.get(header::CONTENT_TYPE).map(|v| v.as_bytes());
+    // llama.cpp and some proxies leave the type out; the relay judges the bytes then.
+    kind.is_none_or(|k| k.len() >= 17 && k[..17].eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+fn no_connection(error: &pingora::Error) -> Fail {
+    match error.etype() {
+        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Fail::Connect("timed out"),
+        ErrorType::ConnectRefused => Fail::Connect("refused"),
+        ErrorType::ConnectNoRoute => Fail::Connect("no route"),
+        ErrorType::TLSHandshakeFailure | ErrorType::InvalidCert | ErrorType::TLSWantX509Lookup => Fail::Tls,
+        _ => Fail::Connect("failed"),
+    }
+}
+
+fn broken(error: pingora::BError) -> Fail {
+    Fail::Broken(match error.etype() {
+        ErrorType::ConnectionClosed => "closed by the upstream",
+        ErrorType::ReadError => "read failed",
+        ErrorType::WriteError => "write failed",
+        ErrorType::InvalidHTTPHeader => "its answer is not HTTP",
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => "timed out",
+        _ => "protocol error",
+    })
+}

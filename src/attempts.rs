@@ -1,0 +1,223 @@
+//! Down the plan, one endpoint after the other, until one has begun to answer.
+//!
+//! Fallback happens here and only here, so never after content has gone out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::{HeaderName, HeaderValue};
+use pingora::http::RequestHeader;
+use smallvec::SmallVec;
+use tollgate_api::{AttemptHead, Code, Refusal};
+use tollgate_translate::AnswerHead;
+
+use crate::attempt::{Begun, Shape, Try, attempt};
+use crate::clock;
+use crate::endpoint::Endpoint;
+use crate::fail::Fail;
+use crate::health::State;
+use crate::off_worker::off_worker;
+use crate::plan::Plan;
+use crate::tally::Tally;
+use crate::upstream::Upstreams;
+
+/// Why there is no answer to give.
+pub(crate) enum NoAnswer {
+    /// Our own error.
+    Refused(Refusal),
+    /// The vendor found fault with the request; no other endpoint would like it better.
+    Vendor { status: u16, error: tollgate_translate::VendorError },
+}
+
+/// An answer that has begun, and who gives it.
+pub(crate) struct Answering {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) begun: Begun,
+}
+
+/// Tries the plan's endpoints in order.
+pub(crate) async fn first_to_answer(
+    pools: &Arc<Upstreams>,
+    plan: &Plan<'_>,
+    tally: &mut Tally,
+    trace: &Trace,
+) -> Result<Answering, NoAnswer> {
+    let deadline = tally.began() + tally.live.timeouts.total;
+    let mut open: Vec<&Arc<Endpoint>> = Vec::new();
+    for endpoint in plan.candidates() {
+        if endpoint.health.may_try(clock::now_ms()) {
+            if let Some(done) = try_one(pools, endpoint, tally, trace, deadline).await {
+                return done;
+            }
+        } else {
+            open.push(endpoint);
+        }
+    }
+    // Everything rests or has failed. What rests by our own count is tried all the same, soonest
+    // first: a guess of ours must not turn a request away. A wait that the vendor named is kept.
+    open.retain(|e| !e.health.was_told(clock::now_ms()));
+    open.sort_by_key(|e| e.health.rests_until());
+    for endpoint in open {
+        if let Some(done) = try_one(pools, endpoint, tally, trace, deadline).await {
+            return done;
+        }
+    }
+    Err(NoAnswer::Refused(nobody_answered(plan, tally)))
+}
+
+/// One try. `None` says: go on to the next.
+async fn try_one(
+    pools: &Arc<Upstreams>,
+    endpoint: &Arc<Endpoint>,
+    tally: &mut Tally,
+    trace: &Trace,
+    deadline: Instant,
+) -> Option<Result<Answering, NoAnswer>> {
+    let began = Instant::now();
+    if began >= deadline {
+        return Some(Err(NoAnswer::Refused(out_of_time())));
+    }
+    tally.trying = Some(Arc::clone(endpoint));
+    let outcome = one(pools, endpoint, tally, trace, deadline).await;
+    let took = began.elapsed();
+    tally.trying = None;
+    match outcome {
+        Ok(begun) => {
+            endpoint.health.succeeded();
+            tally.answered_by(endpoint, took);
+            Some(Ok(Answering { endpoint: Arc::clone(endpoint), begun }))
+        }
+        Err(fail) => {
+            judge(endpoint, &fail);
+            tally.failed(endpoint, &fail, took);
+            match fail {
+                Fail::Status { status, error, .. } if !Fail::status_falls_back(status) => {
+                    Some(Err(NoAnswer::Vendor { status, error }))
+                }
+                _ => None,
+            }
+        }
+    }
+}
+
+async fn one(
+    pools: &Arc<Upstreams>,
+    endpoint: &Arc<Endpoint>,
+    tally: &mut Tally,
+    trace: &Trace,
+    deadline: Instant,
+) -> Result<Begun, Fail> {
+    let live = Arc::clone(&tally.live);
+    let number = u32::try_from(tally.tried.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let head_of_answer = AnswerHead {
+        id: tally.id.to_string(),
+        model: endpoint.model.to_string(),
+        created: clock::unix_seconds(),
+    };
+    let (Some(exchange), states) = (tally.exchange.as_ref(), &mut tally.states) else {
+        return Err(Fail::Broken("the request was not read"));
+    };
+    let call = &exchange.call;
+    let shape = Shape {
+        surface: call.surface,
+        stream: call.stream,
+        wants_usage: call.wants_usage,
+        decode: live.chain.sees_events(),
+    };
+    let body = say(endpoint, exchange).await?;
+    let mut head = endpoint.head(body.len()).map_err(|_| Fail::Broken("the head could not be made"))?;
+    trace.forward(&mut head);
+    if !live.chain.is_empty() {
+        let mut extra = HeaderMap::new();
+        let mut view =
+            AttemptHead { endpoint: &endpoint.name, provider: &endpoint.provider, number, headers: &mut extra };
+        live.chain.on_attempt(exchange, states, &mut view).map_err(|veto| Fail::Vetoed(veto.0))?;
+        add(&mut head, extra);
+    }
+    let what = Try { pools, endpoint, head, body, shape, deadline };
+    attempt(what, head_of_answer, &mut |event| live.chain.on_event(exchange, states, event)).await
+}
+
+/// The request in this endpoint's words: spliced where it speaks the client's dialect, translated
+/// where it does not.
+async fn say(endpoint: &Arc<Endpoint>, exchange: &tollgate_api::Exchange) -> Result<Bytes, Fail> {
+    use tollgate_translate::{Dialect, splice};
+    let call = &exchange.call;
+    if endpoint.dialect == Dialect::OpenAi {
+        return Ok(splice(call, &exchange.edits, Some(&endpoint.model), call.stream));
+    }
+    let (dialect, model) = (endpoint.dialect, Arc::clone(&endpoint.model));
+    if call.body.len() < crate::off_worker::THRESHOLD_BYTES {
+        return dialect.request(call, &exchange.edits, &model).map(Bytes::from).map_err(Fail::Unsayable);
+    }
+    let (call, edits) = (call.clone(), exchange.edits.clone());
+    off_worker(move || dialect.request(&call, &edits, &model)).await.map(Bytes::from).map_err(Fail::Unsayable)
+}
+
+/// The only headers of the client that go upstream: its W3C trace context.
+pub(crate) struct Trace(SmallVec<[(HeaderName, HeaderValue); 2]>);
+
+impl Trace {
+    /// Takes them out of the client's head.
+    pub(crate) fn of(client: &RequestHeader) -> Self {
+        let names = ["traceparent", "tracestate"].map(HeaderName::from_static);
+        let found = names.into_iter().filter_map(|n| client.headers.get(&n).map(|v| (n.clone(), v.clone())));
+        Self(found.collect())
+    }
+
+    fn forward(&self, head: &mut RequestHeader) {
+        for (name, value) in &self.0 {
+            // A value that was a header once is one again.
+            let _ = head.insert_header(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Headers of filters, but for those that frame or authenticate the request.
+fn add(head: &mut RequestHeader, extra: HeaderMap) {
+    const OURS: [&str; 7] =
+        ["authorization", "x-api-key", "host", "content-length", "transfer-encoding", "connection", "content-type"];
+    for (name, value) in extra {
+        if let Some(name) = name.filter(|n| !OURS.contains(&n.as_str())) {
+            let _ = head.insert_header(name, value);
+        }
+    }
+}
+
+/// Books what a failure says of the endpoint.
+fn judge(endpoint: &Endpoint, fail: &Fail) {
+    if !fail.is_the_endpoints_fault() {
+        return;
+    }
+    let now = clock::now_ms();
+    endpoint.health.failed(&endpoint.policy, now);
+    if let Some(wait) = fail.retry_after() {
+        endpoint.health.told_to_wait(wait, now);
+    }
+}
+
+fn out_of_time() -> Refusal {
+    Refusal::new(Code::DeadlineExceeded, "no endpoint began to answer before the request's deadline")
+}
+
+/// What each endpoint said, and when it is worth coming back.
+fn nobody_answered(plan: &Plan<'_>, tally: &Tally) -> Refusal {
+    let now = clock::now_ms();
+    let mut said: Vec<String> =
+        tally.tried.iter().map(|t| format!("{}: {}", t.endpoint.name, t.sentence)).collect();
+    let mut soonest = None;
+    for endpoint in plan.candidates() {
+        if let State::Tripped { until_ms } = endpoint.health.state(now) {
+            let rest = Duration::from_millis(until_ms - now);
+            soonest = Some(soonest.map_or(rest, |s: Duration| s.min(rest)));
+            if !tally.tried.iter().any(|t| Arc::ptr_eq(&t.endpoint, endpoint)) {
+                said.push(format!("{}: resting for {} s more", endpoint.name, rest.as_secs() + 1));
+            }
+        }
+    }
+    let message = format!("no endpoint answered. {}", said.join("; "));
+    let refusal = Refusal::new(Code::AllEndpointsFailed, message);
+    refusal.retry_after(soonest.unwrap_or(Duration::from_secs(1)))
+}

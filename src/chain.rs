@@ -1,0 +1,119 @@
+//! The filters of this configuration, in order, each timed. It decides nothing by itself.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use prometheus::Histogram;
+use smallvec::SmallVec;
+use tollgate_api::{AttemptHead, DynFilter, Event, Exchange, Finish, Slot, Verdict, Veto};
+
+use crate::metrics::Metrics;
+
+/// A filter in its slot, with the clock of each of its hooks.
+struct Link {
+    filter: Box<dyn DynFilter>,
+    slot: Slot,
+    on_request: Histogram,
+    on_attempt: Histogram,
+    on_event: Histogram,
+    on_finish: Histogram,
+}
+
+/// All filters of a configuration. An empty chain costs a length check per hook.
+#[derive(Default)]
+pub(crate) struct Chain {
+    links: Vec<Link>,
+    sees_events: bool,
+}
+
+/// What the filters keep between the hooks of one exchange, one slot each.
+#[derive(Default)]
+pub(crate) struct States(SmallVec<[Box<dyn Any + Send + Sync>; 2]>);
+
+impl Chain {
+    /// Puts the filters in order of their slots; within a slot, as configuration lists them.
+    pub(crate) fn new(filters: Vec<(Box<dyn DynFilter>, Slot)>, metrics: &Metrics) -> Self {
+        let mut links: Vec<Link> = filters
+            .into_iter()
+            .map(|(filter, slot)| Link {
+                slot,
+                on_request: metrics.filter(filter.name(), "on_request"),
+                on_attempt: metrics.filter(filter.name(), "on_attempt"),
+                on_event: metrics.filter(filter.name(), "on_event"),
+                on_finish: metrics.filter(filter.name(), "on_finish"),
+                filter,
+            })
+            .collect();
+        links.sort_by_key(|link| link.slot);
+        let sees_events = links.iter().any(|l| l.filter.sees_events() && l.slot <= Slot::OnEvent);
+        Self { links, sees_events }
+    }
+
+    /// Whether there is nothing to run.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// Whether answers must be decoded for a filter.
+    pub(crate) fn sees_events(&self) -> bool {
+        self.sees_events
+    }
+
+    /// Fresh state for a new exchange.
+    pub(crate) fn states(&self) -> States {
+        States(self.links.iter().map(|l| l.filter.state()).collect())
+    }
+
+    /// Runs `on_request` of the filters in this slot, until one answers or refuses.
+    pub(crate) async fn on_request(&self, slot: Slot, exchange: &mut Exchange, states: &mut States) -> Verdict {
+        for (link, state) in self.links.iter().zip(&mut states.0).filter(|(l, _)| l.slot == slot) {
+            let began = Instant::now();
+            let verdict = link.filter.on_request(exchange, state.as_mut()).await;
+            link.on_request.observe(began.elapsed().as_secs_f64());
+            if !matches!(verdict, Verdict::Continue) {
+                return verdict;
+            }
+        }
+        Verdict::Continue
+    }
+
+    /// Runs `on_attempt`, until one objects.
+    pub(crate) fn on_attempt(
+        &self,
+        exchange: &Exchange,
+        states: &mut States,
+        attempt: &mut AttemptHead<'_>,
+    ) -> Result<(), Veto> {
+        for (link, state) in self.links.iter().zip(&mut states.0).filter(|(l, _)| l.slot <= Slot::BeforeAttempt) {
+            let began = Instant::now();
+            let outcome = link.filter.on_attempt(exchange, state.as_mut(), attempt);
+            link.on_attempt.observe(began.elapsed().as_secs_f64());
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// Shows one piece of the answer to the filters that asked to see them.
+    pub(crate) fn on_event(&self, exchange: &Exchange, states: &mut States, event: &mut Event) {
+        let seeing = |l: &Link| l.filter.sees_events() && l.slot <= Slot::OnEvent;
+        for (link, state) in self.links.iter().zip(&mut states.0).filter(|(l, _)| seeing(l)) {
+            let began = Instant::now();
+            link.filter.on_event(exchange, state.as_mut(), event);
+            link.on_event.observe(began.elapsed().as_secs_f64());
+        }
+    }
+
+    /// Tells every filter the end.
+    pub(crate) fn on_finish(&self, exchange: &Exchange, states: &mut States, finish: &Finish<'_>) {
+        for (link, state) in self.links.iter().zip(&mut states.0) {
+            let began = Instant::now();
+            link.filter.on_finish(exchange, state.as_mut(), finish);
+            link.on_finish.observe(began.elapsed().as_secs_f64());
+        }
+    }
+}
+
+/// How to build a filter from its settings: the list that `Filters` keeps.
+pub(crate) type Build =
+    Arc<dyn Fn(serde_json::Value) -> Result<Box<dyn DynFilter>, tollgate_api::BuildError> + Send + Sync>;

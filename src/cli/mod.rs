@@ -1,0 +1,121 @@
+//! The command line: which command, which exit code. Each command is a file of its own.
+
+mod check;
+mod demo;
+mod explain;
+mod init;
+mod key;
+mod schema;
+mod serve;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tollgate_conf::{Config, Report, SystemSources};
+
+use crate::filters::Filters;
+
+/// What went wrong, as an exit code tells it. Code 2 (usage) is clap's.
+pub(crate) enum Exit {
+    /// 0.
+    Ok,
+    /// 1: it was started right and failed.
+    Failed(anyhow::Error),
+    /// 78, `EX_CONFIG` of sysexits: the configuration is wrong.
+    Config(String),
+}
+
+impl From<anyhow::Error> for Exit {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Report> for Exit {
+    fn from(report: Report) -> Self {
+        Self::Config(report.to_string())
+    }
+}
+
+/// An LLM gateway: one reverse proxy between applications and language models.
+#[derive(Parser)]
+#[command(name = "tollgate", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(ConfigFile),
+    /// Run it with simulated vendors, no keys and no services, and print what to try.
+    Demo(demo::Demo),
+    /// Write a commented configuration from the vendor keys found in the environment.
+    Init(init::Init),
+    /// Check a configuration: every mistake with its line and its remedy. Opens no socket.
+    Check(ConfigFile),
+    /// Say where a request would go, and why. Sends nothing.
+    Explain(explain::Explain),
+    /// Print the JSON Schema (draft-07) of the configuration, for editors.
+    Schema(schema::Schema),
+    /// Make keys.
+    #[command(subcommand)]
+    Key(key::Key),
+}
+
+/// Which file.
+#[derive(clap::Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration file.
+    #[arg(short, long, env = "TOLLGATE_CONFIG", default_value = "tollgate.yaml")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, Exit> {
+        load(&self.config)
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Exit> {
+    Ok(tollgate_conf::load(path, &SystemSources)?)
+}
+
+/// The whole program, with these filters known.
+#[must_use]
+pub fn run(filters: Filters) -> ExitCode {
+    // Two cryptography providers may be linked; which one is used is said once, here.
+    let _ = rustls::crypto::CryptoProvider::install_default((*crate::certificates::provider()).clone());
+    let done = match Cli::parse().command {
+        Command::Serve(file) => serve::run(&file, filters),
+        Command::Demo(demo) => demo.run(filters),
+        Command::Init(init) => init.run(),
+        Command::Check(file) => check::run(&file, &filters),
+        Command::Explain(explain) => explain.run(&filters),
+        Command::Schema(schema) => schema.run(),
+        Command::Key(key) => key.run(),
+    };
+    match done.unwrap_or_else(|exit| exit) {
+        Exit::Ok => ExitCode::SUCCESS,
+        Exit::Failed(error) => {
+            eprintln!("tollgate: {error:#}");
+            ExitCode::from(1)
+        }
+        Exit::Config(report) => {
+            eprintln!("{report}");
+            ExitCode::from(78)
+        }
+    }
+}
+
+/// What every command returns: `?` works on both kinds of failure.
+pub(crate) type Done = Result<Exit, Exit>;
+
+/// Prints to standard output; a closed pipe (`| head`) is not a failure of ours.
+pub(crate) fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,220 @@
+//! One physical place that answers: where it is, what it wants to hear, how it has been doing.
+//!
+//! It opens no connection. Everything that does not change from request to request is made here,
+//! once, when configuration loads.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use http::{HeaderName, HeaderValue, header};
+use pingora::http::RequestHeader;
+use pingora::protocols::ALPN;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::utils::tls::WrappedX509;
+use tollgate_api::{Cost, Usage};
+use tollgate_conf::{BaseUrl, Timeouts};
+use tollgate_meter::Prices;
+use tollgate_translate::Dialect;
+
+use crate::clock;
+use crate::fail::Fail;
+use crate::health::{Health, Policy};
+use crate::metrics::EndpointMetrics;
+
+/// A name is looked up again after this long; the old addresses serve meanwhile.
+const LOOKUP_FRESH_MS: u64 = 30_000;
+/// Load balancers of vendors close idle connections after 60 s and more.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+/// Streams on one HTTP/2 connection. Pingora's default of 1 would mean no multiplexing.
+const H2_STREAMS_MAX: usize = 100;
+
+/// An endpoint, ready to be tried.
+pub(crate) struct Endpoint {
+    /// Its name in configuration, headers, logs and metrics.
+    pub(crate) name: Arc<str>,
+    /// Its provider's name.
+    pub(crate) provider: Arc<str>,
+    /// The model's id at the vendor.
+    pub(crate) model: Arc<str>,
+    /// What it speaks.
+    pub(crate) dialect: Dialect,
+    /// How long its attempts may take.
+    pub(crate) timeouts: Timeouts,
+    /// What its tokens cost; `None` when the catalogue does not say.
+    pub(crate) prices: Option<Prices>,
+    /// How it has been doing; survives reloads.
+    pub(crate) health: Arc<Health>,
+    /// When it is considered down.
+    pub(crate) policy: Policy,
+    /// Its metric handles.
+    pub(crate) metrics: EndpointMetrics,
+    place: Place,
+    head: RequestHeader,
+}
+
+/// Host, port, and the addresses they resolve to.
+struct Place {
+    host: Box<str>,
+    port: u16,
+    template: HttpPeer,
+    peer: ArcSwapOption<HttpPeer>,
+    looked_up_ms: AtomicU64,
+    looking: AtomicBool,
+}
+
+/// What makes an endpoint, beside what configuration says of its provider.
+pub(crate) struct Site<'a> {
+    pub(crate) base: &'a BaseUrl,
+    pub(crate) dialect: Dialect,
+    pub(crate) http2: bool,
+    pub(crate) credential: Option<&'a str>,
+    pub(crate) headers: &'a [(HeaderName, HeaderValue)],
+    pub(crate) ca: Option<Arc<[WrappedX509]>>,
+    pub(crate) connect: Duration,
+    /// Separates connection pools: Pingora's pool key ignores the CA and ALPN.
+    pub(crate) group: u64,
+}
+
+impl Place {
+    fn new(site: &Site<'_>) -> Self {
+        let unresolved = SocketAddr::from(([0, 0, 0, 0], 0));
+        let host: Box<str> = site.base.host.trim_matches(['[', ']']).into();
+        let mut template = HttpPeer::new(unresolved, site.base.tls, host.to_string());
+        template.group_key = site.group;
+        let options = &mut template.options;
+        options.connection_timeout = Some(site.connect);
+        options.total_connection_timeout = Some(site.connect);
+        options.idle_timeout = Some(POOL_IDLE);
+        options.max_h2_streams = H2_STREAMS_MAX;
+        if site.http2 {
+            // Over TLS the handshake settles the version; in clear text it must be known.
+            options.alpn = if site.base.tls { ALPN::H2H1 } else { ALPN::H2 };
+            options.h2_ping_interval = Some(Duration::from_secs(30));
+        }
+        options.ca.clone_from(&site.ca);
+        let place = Self {
+            host,
+            port: site.base.port,
+            template,
+            peer: ArcSwapOption::empty(),
+            looked_up_ms: AtomicU64::new(u64::MAX),
+            looking: AtomicBool::new(false),
+        };
+        if let Ok(ip) = place.host.parse() {
+            place.settle(SocketAddr::new(ip, place.port));
+        }
+        place
+    }
+
+    fn settle(&self, address: SocketAddr) {
+        let mut peer = self.template.clone();
+        peer._address = address.into();
+        self.peer.store(Some(Arc::new(peer)));
+    }
+
+    /// The address to connect to. A known one is used at once; a stale one while it is renewed.
+    async fn peer(&self) -> Result<Arc<HttpPeer>, Fail> {
+        let looked_up = self.looked_up_ms.load(Relaxed);
+        if let Some(peer) = self.peer.load_full() {
+            let fresh = looked_up == u64::MAX || clock::now_ms() < looked_up.saturating_add(LOOKUP_FRESH_MS);
+            if fresh || self.looking.swap(true, Relaxed) {
+                return Ok(peer);
+            }
+        }
+        let found = tokio::time::timeout(Duration::from_secs(5), tokio::net::lookup_host((&*self.host, self.port))).await;
+        self.looking.store(false, Relaxed);
+        self.looked_up_ms.store(clock::now_ms(), Relaxed);
+        if let Some(address) = found.ok().and_then(Result::ok).and_then(|mut all| all.next()) {
+            self.settle(address);
+        }
+        self.peer.load_full().ok_or(Fail::Connect("its name could not be resolved"))
+    }
+}
+
+/// Everything an [`Endpoint`] is made of.
+pub(crate) struct Parts {
+    pub(crate) name: Arc<str>,
+    pub(crate) provider: Arc<str>,
+    pub(crate) model: Arc<str>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) prices: Option<Prices>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) policy: Policy,
+    pub(crate) metrics: EndpointMetrics,
+}
+
+impl Endpoint {
+    /// Makes an endpoint.
+    ///
+    /// # Errors
+    /// When its base URL, credential or headers cannot be written into a request; checked
+    /// configuration does not get here with such values.
+    pub(crate) fn new(parts: Parts, site: &Site<'_>) -> pingora::Result<Self> {
+        let Parts { name, provider, model, timeouts, prices, health, policy, metrics } = parts;
+        Ok(Self {
+            head: head(site)?,
+            place: Place::new(site),
+            dialect: site.dialect,
+            name,
+            provider,
+            model,
+            timeouts,
+            prices,
+            health,
+            policy,
+            metrics,
+        })
+    }
+
+    /// Where to connect to.
+    pub(crate) async fn peer(&self) -> Result<Arc<HttpPeer>, Fail> {
+        self.place.peer().await
+    }
+
+    /// What this usage costs here; `None` when the catalogue has no price.
+    pub(crate) fn price(&self, usage: &Usage) -> Option<Cost> {
+        self.prices.as_ref().map(|prices| prices.cost(usage))
+    }
+
+    /// The head of a request with a body of this length: an allow-list, never the client's head.
+    pub(crate) fn head(&self, length: usize) -> pingora::Result<Box<RequestHeader>> {
+        let mut head = Box::new(self.head.clone());
+        head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(length))?;
+        Ok(head)
+    }
+}
+
+/// The part of the head that every request to this place shares.
+fn head(site: &Site<'_>) -> pingora::Result<RequestHeader> {
+    let base = site.base;
+    let path = match site.dialect {
+        Dialect::OpenAi => format!("{}/chat/completions", base.path),
+        Dialect::Anthropic => format!("{}/v1/messages", base.path),
+    };
+    let mut head = RequestHeader::build_no_case("POST", path.as_bytes(), Some(8))?;
+    let default_port = if base.tls { 443 } else { 80 };
+    let host = if base.port == default_port { base.host.clone() } else { format!("{}:{}", base.host, base.port) };
+    head.insert_header(header::HOST, host)?;
+    head.insert_header(header::CONTENT_TYPE, "application/json")?;
+    head.insert_header(header::USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION")))?;
+    if site.dialect == Dialect::Anthropic {
+        head.insert_header("anthropic-version", "2023-06-01")?;
+    }
+    if let Some(credential) = site.credential {
+        let (name, value) = match site.dialect {
+            Dialect::OpenAi => (header::AUTHORIZATION, format!("Bearer {credential}")),
+            Dialect::Anthropic => (HeaderName::from_static("x-api-key"), credential.to_owned()),
+        };
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|e| pingora::Error::because(pingora::ErrorType::InvalidHTTPHeader, "in a credential", e))?;
+        value.set_sensitive(true);
+        head.insert_header(name, value)?;
+    }
+    for (name, value) in site.headers {
+        head.insert_header(name.clone(), value.clone())?;
+    }
+    Ok(head)
+}

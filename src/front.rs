@@ -1,0 +1,74 @@
+//! The door: a deadline for the head of each request, which Pingora has only per read.
+//!
+//! A client that drips its head is cut off. Everything else is Pingora's proxy, untouched.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+
+use crate::gateway::Gateway;
+use crate::proxy::Proxy;
+
+/// Big prompts fit into the window without waiting for updates.
+const H2_WINDOW_BYTES: u32 = 1 << 20;
+
+/// Pingora's proxy behind a stopwatch.
+pub(crate) struct Front {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) proxy: Arc<HttpProxy<Proxy>>,
+    pub(crate) options: HttpServerOptions,
+}
+
+impl Front {
+    /// How long a head may take. Between requests a connection may also rest for the keep-alive time.
+    fn patience(&self) -> Duration {
+        let live = self.gateway.live.load();
+        live.server.header_timeout + live.server.keepalive
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Front {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        if session.is_http2() {
+            // Its heads arrive with the connection's frames, which Pingora bounds.
+            return self.proxy.process_new_http(session, shutdown).await;
+        }
+        let arrived = Arc::new(AtomicBool::new(false));
+        session.set_connection_user_context(Some(Box::new(Arc::clone(&arrived))));
+        let patience = self.patience();
+        let mut work = self.proxy.process_new_http(session, shutdown);
+        tokio::select! {
+            biased;
+            reused = &mut work => return reused,
+            () = tokio::time::sleep(patience) => {}
+        }
+        // The head is here and the answer takes its time; or the head never came, and we hang up.
+        if arrived.load(Relaxed) { work.await } else { None }
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        let mut options = default_h2_options();
+        options.initial_window_size(H2_WINDOW_BYTES).initial_connection_window_size(4 * H2_WINDOW_BYTES);
+        Some(options)
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+
+    async fn http_cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}

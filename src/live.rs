@@ -1,0 +1,241 @@
+//! The configuration in use: everything that a request looks up, ready to be looked up.
+//!
+//! It is built whole, swapped whole, and never changed. What must outlive a reload (health, limits,
+//! proven keys) is carried over from the one before.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use pingora::utils::tls::WrappedX509;
+use secrecy::{ExposeSecret, SecretString};
+use tollgate_api::Caller;
+use tollgate_auth::{KeyRing, Pepper, StoredKey};
+use tollgate_classify::Classify;
+use tollgate_conf::{Config, Match, Provider, Server, Timeouts};
+use tollgate_limit::{FloodGuard, KeyGate, KeyLimits};
+use tollgate_meter::Catalogue;
+
+use crate::certificates;
+use crate::chain::Chain;
+use crate::endpoint::{Endpoint, Parts, Site};
+use crate::filters::Filters;
+use crate::health::{Health, Policy};
+use crate::metrics::{Metrics, ModelMetrics};
+
+/// The configuration in use.
+pub(crate) struct Live {
+    pub(crate) server: Server,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) keys: KeyRing<Holder>,
+    pepper: Option<SecretString>,
+    pub(crate) flood: Option<FloodGuard>,
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    /// By public name and by alias.
+    pub(crate) models: HashMap<Box<str>, Arc<Model>>,
+    /// By provider, then by the vendor's model id: what `provider/model` may name.
+    pub(crate) by_upstream_model: HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) classifier: Arc<dyn Classify>,
+    pub(crate) chain: Chain,
+    /// Where requests are counted whose model is not known: a client's word is never a label.
+    pub(crate) unknown_model: ModelMetrics,
+    /// Whether a filter or a route looks at the client's headers.
+    pub(crate) needs_headers: bool,
+}
+
+/// What a verified key stands for.
+pub(crate) struct Holder {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) gate: KeyGate,
+}
+
+/// A public model.
+pub(crate) struct Model {
+    pub(crate) name: Arc<str>,
+    pub(crate) candidates: Vec<Arc<Endpoint>>,
+    pub(crate) metrics: ModelMetrics,
+}
+
+/// A route.
+pub(crate) struct Route {
+    pub(crate) name: Arc<str>,
+    pub(crate) matches: Match,
+    pub(crate) classify: bool,
+    pub(crate) candidates: Vec<Arc<Endpoint>>,
+}
+
+impl Live {
+    /// Builds it all, or says what is wrong. `before` is the one to carry state over from.
+    pub(crate) fn build(
+        config: &Config,
+        filters: &Filters,
+        metrics: &Metrics,
+        before: Option<&Self>,
+    ) -> anyhow::Result<Self> {
+        let endpoints = endpoints(config, metrics, before)?;
+        let pick = |indices: &[usize]| indices.iter().map(|i| Arc::clone(&endpoints[*i])).collect::<Vec<_>>();
+        let routes: Vec<Route> = config
+            .routes
+            .iter()
+            .map(|r| Route {
+                name: Arc::clone(&r.name),
+                matches: r.matches.clone(),
+                classify: r.classify,
+                candidates: pick(&r.candidates),
+            })
+            .collect();
+        let chain = chain(config, filters, metrics)?;
+        Ok(Self {
+            keys: keys(config, before)?,
+            pepper: config.key_hashing.pepper.clone(),
+            flood: flood(config, before),
+            models: models(config, metrics, pick),
+            by_upstream_model: by_upstream_model(&endpoints),
+            classifier: Arc::clone(&config.classifier),
+            unknown_model: metrics.model("unknown"),
+            needs_headers: !chain.is_empty() || routes.iter().any(|r| r.matches.needs_headers()),
+            server: config.server.clone(),
+            timeouts: config.timeouts,
+            endpoints,
+            routes,
+            chain,
+        })
+    }
+}
+
+fn endpoints(config: &Config, metrics: &Metrics, before: Option<&Live>) -> anyhow::Result<Vec<Arc<Endpoint>>> {
+    let policy = Policy {
+        trip_after: config.health.trip_after.get(),
+        cooldown: config.health.cooldown,
+        cooldown_max: config.health.max_cooldown,
+    };
+    let trusted = config.providers.iter().map(trusted).collect::<anyhow::Result<Vec<_>>>()?;
+    let build = |e: &tollgate_conf::Endpoint| {
+        let provider = &config.providers[e.provider];
+        let health = before.and_then(|b| b.endpoints.iter().find(|old| old.name == e.name));
+        let parts = Parts {
+            name: Arc::clone(&e.name),
+            provider: Arc::clone(&provider.name),
+            model: Arc::clone(&e.model),
+            timeouts: e.timeouts,
+            prices: prices(&config.catalogue, &e.price_as),
+            health: health.map_or_else(|| Arc::new(Health::default()), |old| Arc::clone(&old.health)),
+            policy,
+            metrics: metrics.endpoint(&e.name, &provider.name),
+        };
+        let site = site(provider, e, trusted[e.provider].clone());
+        let endpoint = Endpoint::new(parts, &site).with_context(|| format!("endpoint `{}`", e.name))?;
+        Ok(Arc::new(endpoint))
+    };
+    config.endpoints.iter().map(build).collect()
+}
+
+fn site<'a>(provider: &'a Provider, e: &'a tollgate_conf::Endpoint, ca: Option<Arc<[WrappedX509]>>) -> Site<'a> {
+    let mut group = DefaultHasher::new();
+    (&provider.name, &provider.ca_file, provider.http2).hash(&mut group);
+    Site {
+        base: &e.base,
+        dialect: provider.dialect,
+        http2: provider.http2,
+        credential: provider.credential.as_ref().map(|c| c.expose_secret()),
+        headers: &provider.headers,
+        ca,
+        connect: e.timeouts.connect,
+        group: group.finish(),
+    }
+}
+
+fn trusted(provider: &Provider) -> anyhow::Result<Option<Arc<[WrappedX509]>>> {
+    let Some(file) = &provider.ca_file else { return Ok(None) };
+    certificates::authorities(file).map(Some)
+}
+
+fn prices(catalogue: &Catalogue, key: &tollgate_conf::PriceKey) -> Option<tollgate_meter::Prices> {
+    catalogue.lookup(&key.provider, &key.model).and_then(|entry| entry.prices.clone())
+}
+
+fn models(
+    config: &Config,
+    metrics: &Metrics,
+    pick: impl Fn(&[usize]) -> Vec<Arc<Endpoint>>,
+) -> HashMap<Box<str>, Arc<Model>> {
+    let mut models = HashMap::new();
+    for model in &config.models {
+        let made = Arc::new(Model {
+            name: Arc::clone(&model.name),
+            candidates: pick(&model.candidates),
+            metrics: metrics.model(&model.name),
+        });
+        for name in std::iter::once(&model.name).chain(&model.aliases) {
+            models.insert(Box::from(&**name), Arc::clone(&made));
+        }
+    }
+    models
+}
+
+fn by_upstream_model(endpoints: &[Arc<Endpoint>]) -> HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>> {
+    let mut places: HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>> = HashMap::new();
+    for endpoint in endpoints {
+        let of_provider = places.entry(Box::from(&*endpoint.provider)).or_default();
+        of_provider.entry(Box::from(&*endpoint.model)).or_insert_with(|| Arc::clone(endpoint));
+    }
+    places
+}
+
+fn keys(config: &Config, before: Option<&Live>) -> anyhow::Result<KeyRing<Holder>> {
+    let now = Instant::now();
+    let pepper = match &config.key_hashing.pepper {
+        Some(secret) => Pepper::new(secret.expose_secret().as_bytes()),
+        None => Pepper::none(),
+    };
+    let holder = |key: &tollgate_conf::Key| {
+        let limits = limits(&key.limits).or(limits(&config.limits.key));
+        let gate = match before.and_then(|b| b.keys.get(key.stored.id)) {
+            Some(old) => old.gate.renew(limits),
+            None => KeyGate::new(limits, now),
+        };
+        (StoredKey::clone(&key.stored), Holder { caller: Arc::new(key.stored.caller()), gate })
+    };
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| anyhow!("the system gives no randomness: {e}"))?;
+    // A new pepper makes every stored hash another: nothing proven before may be carried over then.
+    let same_pepper = |b: &&Live| exposed(&b.pepper) == exposed(&config.key_hashing.pepper);
+    let ring = match before.filter(same_pepper) {
+        Some(before) => before.keys.renew(config.keys.iter().map(holder)),
+        None => KeyRing::new(seed, pepper, config.keys.iter().map(holder)),
+    };
+    ring.map_err(|e| anyhow!("{e}"))
+}
+
+fn exposed(pepper: &Option<SecretString>) -> Option<&str> {
+    pepper.as_ref().map(ExposeSecret::expose_secret)
+}
+
+fn limits(of: &tollgate_conf::KeyLimits) -> KeyLimits {
+    KeyLimits { requests_per_minute: of.requests_per_minute, concurrent_requests: of.concurrent_requests }
+}
+
+fn flood(config: &Config, before: Option<&Live>) -> Option<FloodGuard> {
+    let limit = config.limits.requests_per_second_per_ip?;
+    Some(match before.and_then(|b| b.flood.as_ref()) {
+        Some(old) => old.renew(limit),
+        None => FloodGuard::new(limit, Instant::now()),
+    })
+}
+
+fn chain(config: &Config, filters: &Filters, metrics: &Metrics) -> anyhow::Result<Chain> {
+    let mut built = Vec::with_capacity(config.filters.len());
+    for entry in &config.filters {
+        let build = filters.get(&entry.name).ok_or_else(|| {
+            let known = filters.names().collect::<Vec<_>>().join("`, `");
+            anyhow!("{}: there is no filter `{}`; this binary has `{known}`", entry.at, entry.name)
+        })?;
+        let filter = build(entry.conf.clone())
+            .map_err(|e| anyhow!("{}: filter `{}` cannot work with its `conf`: {e}", entry.at, entry.name))?;
+        built.push((filter, entry.slot));
+    }
+    Ok(Chain::new(built, metrics))
+}

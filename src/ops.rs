@@ -1,0 +1,62 @@
+//! The operators' listener: alive, ready, metrics. A probe never calls a model.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use async_trait::async_trait;
+use http::{Response, header};
+use pingora::apps::http_app::ServeHttp;
+use pingora::protocols::http::ServerSession;
+
+use crate::clock;
+use crate::gateway::Gateway;
+
+/// What answers there.
+pub(crate) struct Ops {
+    pub(crate) gateway: Arc<Gateway>,
+}
+
+#[async_trait]
+impl ServeHttp for Ops {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        match session.req_header().uri.path() {
+            // LiteLLM's spellings beside the usual ones.
+            "/health" | "/health/liveliness" | "/health/liveness" | "/" => json(200, r#"{"status":"alive"}"#),
+            "/ready" | "/health/readiness" => self.ready(),
+            "/metrics" => self.metrics(),
+            _ => json(404, r#"{"status":"not found","paths":["/health","/ready","/metrics"]}"#),
+        }
+    }
+}
+
+impl Ops {
+    fn ready(&self) -> Response<Vec<u8>> {
+        match self.gateway.draining.load(Relaxed) {
+            false => json(200, r#"{"status":"ready"}"#),
+            true => json(503, r#"{"status":"draining"}"#),
+        }
+    }
+
+    fn metrics(&self) -> Response<Vec<u8>> {
+        let live = self.gateway.live.load();
+        let now = clock::now_ms();
+        for endpoint in &live.endpoints {
+            self.gateway.metrics.endpoint_health(&endpoint.name, endpoint.health.state(now).as_str());
+        }
+        respond(200, "text/plain; version=0.0.4; charset=utf-8", self.gateway.metrics.text().into_bytes())
+    }
+}
+
+fn json(status: u16, body: &str) -> Response<Vec<u8>> {
+    respond(status, "application/json", body.as_bytes().to_vec())
+}
+
+fn respond(status: u16, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
+    let length = body.len();
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, kind)
+        .header(header::CONTENT_LENGTH, length)
+        .body(body)
+        .expect("a status and two headers of ours make a response")
+}

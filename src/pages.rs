@@ -1,0 +1,81 @@
+//! The small answers: the list of models, the error reference, `/`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pingora::proxy::Session;
+use serde_json::{Value, json};
+use tollgate_api::{Code, Refusal};
+
+use crate::gateway::Gateway;
+use crate::identify::identify;
+use crate::live::{Live, Model};
+use crate::pipeline::End;
+use crate::reply;
+
+/// `GET /v1/models` and `/v1/models/{id}`: what this key may ask for.
+pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Option<&str>) -> pingora::Result<()> {
+    let live = gateway.live.load_full();
+    match identify(gateway, &live, session).await {
+        Ok(_) => {}
+        Err(End::Refused(refusal)) => {
+            gateway.metrics.refused(refusal.code);
+            return reply::refuse(session, &refusal).await;
+        }
+        Err(_) => return Err(pingora::Error::new(pingora::ErrorType::ConnectionClosed).into_down()),
+    }
+    let body = match id {
+        None => json!({"object": "list", "data": list(&live)}),
+        Some(id) => match live.models.get(id) {
+            Some(model) => describe(id, model),
+            None => {
+                let message = format!("there is no model `{}`", id.chars().take(100).collect::<String>());
+                return reply::refuse(session, &Refusal::new(Code::ModelNotFound, message).at("model")).await;
+            }
+        },
+    };
+    reply::whole(session, 200, "application/json", [], Bytes::from(body.to_string())).await
+}
+
+fn list(live: &Live) -> Vec<Value> {
+    let mut models: Vec<_> = live.models.iter().collect();
+    models.sort_by_key(|(name, _)| *name);
+    models.into_iter().map(|(name, model)| describe(name, model)).collect()
+}
+
+fn describe(name: &str, model: &Model) -> Value {
+    let owner = model.candidates.first().map_or("tollgate", |e| &*e.provider);
+    json!({"id": name, "object": "model", "created": 0, "owned_by": owner})
+}
+
+/// The error reference: every code, its rule and its remedy.
+pub(crate) async fn error_reference(session: &mut Session) -> pingora::Result<()> {
+    let text = Bytes::from(error_reference_markdown());
+    reply::whole(session, 200, "text/markdown; charset=utf-8", [], text).await
+}
+
+/// The text of `docs/errors.md`; a test holds the two together.
+#[must_use]
+pub fn error_reference_markdown() -> String {
+    let mut text = String::from(
+        "# Errors\n\nEvery error of Tollgate's own carries a stable `code`, and links here by `doc_url`. \
+         Errors that a vendor raised keep the vendor's status, type and code.\n",
+    );
+    for code in Code::ALL {
+        text.push_str(&format!(
+            "\n## <a id=\"{word}\"></a>`{word}`\n\n{status} `{kind}`\n\n- **Rule.** {rule}\n- **Remedy.** {remedy}\n",
+            word = code.as_str(),
+            status = code.status(),
+            kind = code.kind().as_str(),
+            rule = code.rule(),
+            remedy = code.remedy(),
+        ));
+    }
+    text
+}
+
+/// `/`: clients such as Claude Code probe it before they begin.
+pub(crate) async fn root(session: &mut Session) -> pingora::Result<()> {
+    let body = json!({"name": "tollgate", "version": env!("CARGO_PKG_VERSION"), "models": "/v1/models", "errors": reply::ERROR_REFERENCE});
+    reply::whole(session, 200, "application/json", [], Bytes::from(body.to_string())).await
+}

@@ -1,0 +1,178 @@
+//! THE path of a request: one straight function, each line handing a value to the next.
+//!
+//! It speaks in verbs; how each is done stands in the module of that name. Whatever happens, the
+//! account (`Tally`) is closed exactly once, when it drops.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, header};
+use pingora::proxy::Session;
+use tollgate_api::{Call, Code, Exchange, Outcome, Refusal, Slot, Surface, Verdict};
+use tollgate_classify::Input;
+
+use crate::admit::admit;
+use crate::answer::{deliver, headers};
+use crate::attempts::{NoAnswer, Trace, first_to_answer};
+use crate::estimate;
+use crate::gateway::{Gateway, draw_request_id};
+use crate::identify::identify;
+use crate::live::{Holder, Live};
+use crate::off_worker::{THRESHOLD_BYTES, off_worker};
+use crate::plan;
+use crate::reading::read;
+use crate::reply::{self, ErrorReply};
+use crate::tally::Tally;
+
+/// Why the path ended before an answer was delivered.
+pub(crate) enum End {
+    /// Our own error.
+    Refused(Refusal),
+    /// The vendor found fault with the request.
+    Vendor { status: u16, error: tollgate_translate::VendorError },
+    /// A filter answered in place of a model.
+    Answered(bytes::Bytes),
+    /// The client has hung up.
+    Gone,
+}
+
+/// The client has hung up: its connection cannot be used again.
+pub(crate) struct Gone;
+
+impl End {
+    /// A write to the client failed: nobody is there.
+    pub(crate) fn gone<E>(_: E) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Serves one request of a model surface.
+pub(crate) async fn serve(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session) -> Result<(), Gone> {
+    let mut tally = Tally::open(gateway, gateway.live.load_full(), surface, draw_request_id());
+    match travel(gateway, surface, session, &mut tally).await {
+        Ok(()) => Ok(()),
+        Err(end) => say_why(end, session, &mut tally).await,
+    }
+}
+
+/// The path.
+async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
+    let live = Arc::clone(&tally.live);
+    let holder = identify(gateway, &live, session).await?;
+    let admission = admit(&holder).map_err(|denied| tally.denied(&holder, denied))?;
+    tally.admitted(&holder, &admission);
+    let call = read(surface, &live, session).await?;
+    let exchange = open(&holder, call, &live, session, tally);
+    let exchange = filter(Slot::AfterAuth, exchange, &live, tally).await?;
+    let exchange = classify(exchange, &live).await;
+    let exchange = filter(Slot::AfterClassify, exchange, &live, tally).await?;
+    let plan = plan::choose(&live, tally.keep(exchange))?;
+    tally.planned(&plan);
+    let trace = Trace::of(session.req_header());
+    let answering = while_listening(session, first_to_answer(&gateway.pools, &plan, tally, &trace)).await?;
+    deliver(answering, session, tally).await
+}
+
+/// Waits for the upstream and the client at once: when the client hangs up, the wait is dropped, and
+/// with it the attempt.
+async fn while_listening<T>(session: &mut Session, wait: impl Future<Output = Result<T, NoAnswer>>) -> Result<T, End> {
+    tokio::select! {
+        biased;
+        outcome = wait => outcome.map_err(End::from),
+        _ = session.downstream_session.read_body_or_idle(true) => Err(End::Gone),
+    }
+}
+
+/// Makes the exchange. Headers are only copied into it where a filter or a route looks at them.
+fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut Tally) -> Exchange {
+    let mut headers = HeaderMap::new();
+    if live.needs_headers {
+        headers.clone_from(&session.req_header().headers);
+        for credential in [header::AUTHORIZATION.as_str(), "x-api-key", "proxy-authorization", "cookie"] {
+            headers.remove(credential);
+        }
+    }
+    tally.states = live.chain.states();
+    let caller = Arc::clone(&holder.caller);
+    Exchange { id: tally.id, caller, call, headers, label: None, edits: Default::default() }
+}
+
+/// Runs the filters of a slot.
+async fn filter(slot: Slot, mut exchange: Exchange, live: &Live, tally: &mut Tally) -> Result<Exchange, End> {
+    if live.chain.is_empty() {
+        return Ok(exchange);
+    }
+    let verdict = live.chain.on_request(slot, &mut exchange, &mut tally.states).await;
+    match verdict {
+        Verdict::Continue => Ok(exchange),
+        verdict => {
+            // The filters that saw it begin are told its end.
+            tally.keep(exchange);
+            Err(match verdict {
+                Verdict::Answer(body) => End::Answered(body),
+                Verdict::Refuse(refusal) => End::Refused(refusal),
+                Verdict::Continue => End::Gone,
+            })
+        }
+    }
+}
+
+/// Labels the request, where a label could change anything.
+async fn classify(mut exchange: Exchange, live: &Arc<Live>) -> Exchange {
+    if !plan::wants_label(live, &exchange.call) {
+        return exchange;
+    }
+    let label = |live: &Live, call: &Call| {
+        let messages = std::str::from_utf8(call.messages()).unwrap_or_default();
+        live.classifier.label(&Input { surface: call.surface, messages, tools: call.tools })
+    };
+    exchange.label = Some(if exchange.call.body.len() < THRESHOLD_BYTES {
+        label(live, &exchange.call)
+    } else {
+        let (live, call) = (Arc::clone(live), exchange.call.clone());
+        off_worker(move || label(&live, &call)).await
+    });
+    exchange
+}
+
+/// Tells the client why there is no answer, in its surface's words.
+async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(), Gone> {
+    let (reply, outcome) = match end {
+        End::Gone => {
+            estimate::hang_up(tally).await;
+            tally.close(Outcome::HungUp, 499);
+            return Err(Gone);
+        }
+        End::Answered(body) => {
+            tally.close(Outcome::Answered, 200);
+            return reply::whole(session, 200, "application/json", headers(tally), body).await.map_err(|_| Gone);
+        }
+        End::Refused(refusal) => {
+            if refusal.code == Code::RequestTimeout {
+                // The rest of the body may still drip in; nobody waits for it.
+                session.downstream_session.set_keepalive(None);
+            }
+            tally.refused = Some(refusal.code);
+            let failed = matches!(refusal.code, Code::AllEndpointsFailed | Code::UpstreamGarbage | Code::DeadlineExceeded);
+            (ErrorReply::from(&refusal), if failed { Outcome::Failed } else { Outcome::Refused })
+        }
+        End::Vendor { status, error } => (ErrorReply::of_vendor(status, &error), Outcome::Failed),
+    };
+    tally.close(outcome, reply.status);
+    let headers = headers(tally).into_vec();
+    reply::error(session, reply, headers).await.map_err(|_| Gone)
+}
+
+impl From<NoAnswer> for End {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Refused(refusal) => Self::Refused(refusal),
+            NoAnswer::Vendor { status, error } => Self::Vendor { status, error },
+        }
+    }
+}

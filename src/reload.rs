@@ -1,0 +1,122 @@
+//! A new configuration while running: on SIGHUP and when a file changes, all of it or none.
+//!
+//! A wrong file changes nothing: the old configuration stays, the log and a metric say so. What
+//! needs a restart is named, not ignored.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher};
+use tollgate_conf::{Config, SystemSources};
+
+use crate::clock;
+use crate::filters::Filters;
+use crate::gateway::Gateway;
+use crate::live::Live;
+
+/// Editors write in several steps; the last one counts.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// Reloads a configuration file into a running gateway.
+pub(crate) struct Reloader {
+    gateway: Arc<Gateway>,
+    filters: Filters,
+    path: PathBuf,
+    running: Mutex<Config>,
+}
+
+impl Reloader {
+    pub(crate) fn new(gateway: Arc<Gateway>, filters: Filters, path: PathBuf, running: Config) -> Arc<Self> {
+        Arc::new(Self { gateway, filters, path, running: Mutex::new(running) })
+    }
+
+    /// Reads the file and puts it into use, if all of it is right.
+    pub(crate) fn reload(&self) {
+        let now = i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX);
+        let loaded = tollgate_conf::load(&self.path, &SystemSources).map_err(|report| report.to_string());
+        let old = self.gateway.live.load_full();
+        let built = loaded.and_then(|config| {
+            let live = Live::build(&config, &self.filters, &self.gateway.metrics, Some(&old)).map_err(|e| e.to_string())?;
+            Ok((config, live))
+        });
+        match built {
+            Ok((config, live)) => {
+                let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                for what in tollgate_conf::restart_needed(&running, &config) {
+                    tracing::warn!(what, "this change takes effect after a restart");
+                }
+                *running = config;
+                self.gateway.live.store(Arc::new(live));
+                self.gateway.metrics.reloaded(true, now);
+                tracing::info!(file = %self.path.display(), "configuration reloaded");
+            }
+            Err(why) => {
+                self.gateway.metrics.reloaded(false, now);
+                tracing::error!(file = %self.path.display(), "configuration not reloaded, the old one stays in use:\n{why}");
+            }
+        }
+    }
+
+    /// Starts the thread that waits for signals and changes.
+    ///
+    /// # Errors
+    /// When the signal handler, the watcher or the thread cannot be made.
+    pub(crate) fn watch(self: &Arc<Self>) -> anyhow::Result<()> {
+        let (wake, woken) = channel();
+        on_hangup(wake.clone())?;
+        let watcher = on_change(&self.path, wake)?;
+        let reloader = Arc::clone(self);
+        std::thread::Builder::new().name("reload".into()).spawn(move || {
+            let _watcher = watcher;
+            reloader.wait(&woken);
+        })?;
+        Ok(())
+    }
+
+    fn wait(&self, woken: &Receiver<()>) {
+        while woken.recv().is_ok() {
+            loop {
+                match woken.recv_timeout(SETTLE) {
+                    Ok(()) => {}
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+            self.reload();
+        }
+    }
+}
+
+/// SIGHUP is ours: Pingora uses SIGINT, SIGTERM and SIGQUIT.
+fn on_hangup(wake: Sender<()>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        runtime.block_on(async move {
+            let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+            while hangups.recv().await.is_some() && wake.send(()).is_ok() {}
+        });
+    })?;
+    Ok(())
+}
+
+/// Watches the folder, not the file: editors rename over it, and Kubernetes swaps a link.
+fn on_change(path: &Path, wake: Sender<()>) -> anyhow::Result<notify::RecommendedWatcher> {
+    let path = std::path::absolute(path)?;
+    let folders: BTreeSet<PathBuf> = path.parent().into_iter().map(Path::to_path_buf).collect();
+    let name = path.file_name().map(ToOwned::to_owned);
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let changed = event.kind.is_modify() || event.kind.is_create() || event.kind.is_remove();
+        let ours = event.paths.iter().any(|p| p.file_name() == name.as_deref() || p.ends_with("..data"));
+        if changed && ours {
+            let _ = wake.send(());
+        }
+    })?;
+    for folder in &folders {
+        watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    }
+    Ok(watcher)
+}

@@ -1,0 +1,266 @@
+//! The account of one request, closed exactly once on every way out.
+//!
+//! Steps of the path write facts into it as they learn them. When it drops (answer, refusal,
+//! hang-up, dead upstream, panic) it tells filters, metrics and the log how the exchange ended.
+//! It decides nothing.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Outcome, Refusal, RequestId, Surface, Usage};
+use tollgate_limit::{Admission, Denied, Rate};
+
+use crate::chain::States;
+use crate::endpoint::Endpoint;
+use crate::fail::{Fail, FailKind};
+use crate::gateway::Gateway;
+use crate::live::{Holder, Live, Model};
+use crate::plan::{Plan, Why};
+
+/// One try, as the record tells it.
+pub(crate) struct Tried {
+    pub(crate) endpoint: Arc<Endpoint>,
+    /// `None` when it was answered.
+    pub(crate) failed: Option<(FailKind, String)>,
+    /// What the client may be told of the failure.
+    pub(crate) sentence: String,
+}
+
+/// The account.
+pub(crate) struct Tally {
+    pub(crate) id: RequestId,
+    pub(crate) live: Arc<Live>,
+    gateway: Arc<Gateway>,
+    surface: Surface,
+    began: Instant,
+    /// Time spent waiting for upstreams: what is left of the total is ours.
+    pub(crate) waited: Duration,
+    pub(crate) caller: Option<Arc<Caller>>,
+    /// The exchange and what filters keep for it, once the request was read.
+    pub(crate) exchange: Option<Exchange>,
+    pub(crate) states: States,
+    pub(crate) model: Option<Arc<Model>>,
+    pub(crate) route: Option<Arc<str>>,
+    pub(crate) tried: SmallVec<[Tried; 2]>,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) cost: Option<Cost>,
+    pub(crate) first_content: Option<Duration>,
+    /// Where the caller's key stands in its minute.
+    pub(crate) rate: Option<Rate>,
+    /// The endpoint that is being tried now.
+    pub(crate) trying: Option<Arc<Endpoint>>,
+    pub(crate) status: u16,
+    pub(crate) refused: Option<Code>,
+    outcome: Option<Outcome>,
+}
+
+impl Tally {
+    /// Opens the account of a request that just arrived.
+    pub(crate) fn open(gateway: &Arc<Gateway>, live: Arc<Live>, surface: Surface, id: RequestId) -> Self {
+        gateway.metrics.in_flight.inc();
+        Self {
+            id,
+            live,
+            gateway: Arc::clone(gateway),
+            surface,
+            began: Instant::now(),
+            waited: Duration::ZERO,
+            caller: None,
+            exchange: None,
+            states: States::default(),
+            model: None,
+            route: None,
+            tried: SmallVec::new(),
+            usage: None,
+            cost: None,
+            first_content: None,
+            rate: None,
+            trying: None,
+            status: 499,
+            refused: None,
+            outcome: None,
+        }
+    }
+
+    /// When the request arrived.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// The caller is known and let in.
+    pub(crate) fn admitted(&mut self, holder: &Holder, admission: &Admission) {
+        self.caller = Some(Arc::clone(&holder.caller));
+        self.rate = admission.rate();
+    }
+
+    /// The caller is known and must wait.
+    pub(crate) fn denied(&mut self, holder: &Holder, denied: Denied) -> Refusal {
+        self.caller = Some(Arc::clone(&holder.caller));
+        self.rate = denied.rate();
+        denied.refusal()
+    }
+
+    /// Keeps the exchange to its end, so that filters can be told of it.
+    pub(crate) fn keep(&mut self, exchange: Exchange) -> &Exchange {
+        self.exchange.insert(exchange)
+    }
+
+    /// It is decided where to go.
+    pub(crate) fn planned(&mut self, plan: &Plan<'_>) {
+        self.model = plan.model.map(Arc::clone);
+        if let Why::Route(route) = plan.why {
+            self.route = Some(Arc::clone(&route.name));
+        }
+    }
+
+    /// An attempt ended without an answer.
+    pub(crate) fn failed(&mut self, endpoint: &Arc<Endpoint>, fail: &Fail, took: Duration) {
+        self.waited += took;
+        endpoint.metrics.attempted(Some(fail.kind()), took.as_secs_f64());
+        self.tried.push(Tried {
+            endpoint: Arc::clone(endpoint),
+            failed: Some((fail.kind(), fail.short())),
+            sentence: fail.sentence(),
+        });
+    }
+
+    /// An attempt was answered.
+    pub(crate) fn answered_by(&mut self, endpoint: &Arc<Endpoint>, took: Duration) {
+        self.waited += took;
+        endpoint.metrics.attempted(None, took.as_secs_f64());
+        self.first_content = Some(self.began.elapsed());
+        self.tried.push(Tried { endpoint: Arc::clone(endpoint), failed: None, sentence: String::new() });
+    }
+
+    /// The endpoint that answered.
+    pub(crate) fn served_by(&self) -> Option<&Arc<Endpoint>> {
+        self.tried.last().filter(|t| t.failed.is_none()).map(|t| &t.endpoint)
+    }
+
+    /// Books tokens and their price.
+    pub(crate) fn metered(&mut self, usage: Usage, cost: Option<Cost>) {
+        self.usage = Some(usage);
+        self.cost = cost;
+    }
+
+    /// Says how the exchange ended. The first word counts.
+    pub(crate) fn close(&mut self, outcome: Outcome, status: u16) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            self.status = status;
+        }
+    }
+
+    /// `busy:429,steady:ok`, where there was more than one try; `None` otherwise.
+    pub(crate) fn chain(&self) -> Option<String> {
+        let fell_back = self.tried.len() > 1 || self.tried.first().is_some_and(|t| t.failed.is_some());
+        fell_back.then(|| {
+            let mut text = String::with_capacity(24 * self.tried.len());
+            for tried in &self.tried {
+                let separator = if text.is_empty() { "" } else { "," };
+                let how = tried.failed.as_ref().map_or("ok", |(_, short)| short);
+                let _ = write!(text, "{separator}{}:{how}", tried.endpoint.name);
+            }
+            text
+        })
+    }
+
+    /// Why the first choice did not serve.
+    pub(crate) fn fallback_reason(&self) -> Option<&str> {
+        self.tried.first()?.failed.as_ref().map(|(_, short)| short.as_str())
+    }
+
+    fn tell_filters(&mut self, outcome: Outcome, elapsed: Duration) {
+        let Some(exchange) = &self.exchange else { return };
+        let endpoint = self.tried.last().filter(|t| t.failed.is_none()).map(|t| &*t.endpoint.name);
+        let finish = Finish { outcome, status: self.status, endpoint, usage: self.usage, cost: self.cost, elapsed };
+        self.live.chain.on_finish(exchange, &mut self.states, &finish);
+    }
+
+    fn count(&self, outcome: Outcome, elapsed: Duration) {
+        let metrics = &self.gateway.metrics;
+        metrics.in_flight.dec();
+        let stream = self.exchange.as_ref().is_some_and(|x| x.call.stream);
+        let model = self.model.as_ref().map_or(&self.live.unknown_model, |m| &m.metrics);
+        model.finished(self.status, outcome, stream, elapsed.as_secs_f64());
+        metrics.overhead.observe(elapsed.saturating_sub(self.waited).as_secs_f64());
+        if let Some(code) = self.refused {
+            metrics.refused(code);
+        }
+        for pair in self.tried.windows(2) {
+            if let Some((kind, _)) = &pair[0].failed {
+                metrics.fell_back(&pair[0].endpoint.name, &pair[1].endpoint.name, *kind);
+            }
+        }
+        let Some(last) = self.tried.last() else { return };
+        if let Some(usage) = self.usage.as_ref().filter(|_| last.failed.as_ref().is_none_or(|(kind, _)| *kind == FailKind::HungUp)) {
+            last.endpoint.metrics.metered(usage, self.cost);
+        }
+        if let (true, Some(ttft)) = (stream, self.first_content) {
+            last.endpoint.metrics.first_content.observe(ttft.as_secs_f64());
+        }
+    }
+
+    fn line(&self, outcome: Outcome, elapsed: Duration) -> Vec<u8> {
+        let mut line = crate::line::Line::begin();
+        line.text("id", std::str::from_utf8(&self.id.text()).unwrap_or_default());
+        if let Some(caller) = &self.caller {
+            line.text("tenant", &caller.tenant).text("key", &caller.key_id);
+        }
+        line.text("surface", self.surface.as_str());
+        if let Some(exchange) = &self.exchange {
+            line.foreign("model", &exchange.call.model).flag("stream", exchange.call.stream);
+            if let Some(label) = &exchange.label {
+                line.text("task", label.task.map_or("unsure", |t| t.as_str()));
+                line.text("complexity", label.complexity.as_str()).text("rule", &label.rule);
+            }
+        }
+        if let Some(route) = &self.route {
+            line.text("route", route);
+        }
+        if let Some(endpoint) = self.served_by() {
+            line.text("endpoint", &endpoint.name).text("served_model", &endpoint.model);
+        }
+        if let Some(chain) = self.chain() {
+            line.text("chain", &chain);
+        }
+        line.number("status", self.status.into()).text("outcome", outcome.as_str());
+        if let Some(code) = self.refused {
+            line.text("code", code.as_str());
+        }
+        self.line_money(&mut line);
+        line.micros("total_ms", elapsed).micros("overhead_ms", elapsed.saturating_sub(self.waited));
+        if let Some(first) = self.first_content {
+            line.micros("first_content_ms", first);
+        }
+        line.end()
+    }
+
+    fn line_money(&self, line: &mut crate::line::Line) {
+        let Some(usage) = &self.usage else { return };
+        line.number("input_tokens", usage.prompt()).number("output_tokens", usage.output);
+        if usage.cached > 0 {
+            line.number("cached_tokens", usage.cached);
+        }
+        line.text("usage", usage.source.as_str());
+        match self.cost {
+            Some(cost) => line.text("cost_usd", &cost.total().to_string()),
+            None => line.text("cost_usd", "unpriced"),
+        };
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        let elapsed = self.began.elapsed();
+        // No word means that the path was dropped under way: the client's connection is gone.
+        let outcome = self.outcome.unwrap_or(Outcome::HungUp);
+        self.tell_filters(outcome, elapsed);
+        self.count(outcome, elapsed);
+        if let Some(log) = &self.gateway.request_log {
+            log.append(&self.line(outcome, elapsed));
+        }
+    }
+}
