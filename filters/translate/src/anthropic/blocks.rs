@@ -137,7 +137,8 @@ fn call_id(id: &str) -> Cow<'_, str> {
 
 /// Arguments as the object that Anthropic wants, byte for byte where they are one.
 fn input(arguments: &str) -> Cow<'_, RawValue> {
-    let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
+    // Groq's models write `null` where a tool takes none.
+    let arguments = if matches!(arguments.trim(), "" | "null") { "{}" } else { arguments };
     match serde_json::from_str::<&RawValue>(arguments) {
         Ok(object) if object.get().starts_with('{') => Cow::Borrowed(object),
         _ => {
@@ -166,6 +167,7 @@ mod tests {
     fn arguments_are_always_an_object_and_an_object_is_not_respelled() {
         let table = [
             ("", "{}"),
+            ("null", "{}"),
             ("{ \"b\": 1.0, \"a\": 12345678901234567890123 }", "{ \"b\": 1.0, \"a\": 12345678901234567890123 }"),
             ("{\"cut", r#"{"unparsed_arguments":"{\"cut"}"#),
             ("[1]", r#"{"unparsed_arguments":"[1]"}"#),

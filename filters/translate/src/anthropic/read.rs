@@ -11,6 +11,8 @@ use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, Role, Sa
 enum WireRole {
     User,
     Assistant,
+    /// Newer models take one in mid-conversation.
+    System,
 }
 
 #[derive(Deserialize)]
@@ -105,11 +107,12 @@ pub(crate) fn read_request(body: &[u8]) -> Result<Request, Refusal> {
     for (i, raw) in object.take_list("messages")?.into_iter().enumerate() {
         let path = format!("messages[{i}]");
         let message: Message = json::read(raw, || path.clone())?;
-        let role = match message.role {
-            WireRole::User => Role::User,
-            WireRole::Assistant => Role::Assistant,
-        };
-        request.say(role, parts(message.content, &path)?);
+        let parts = parts(message.content, &path)?;
+        match message.role {
+            WireRole::User => request.say(Role::User, parts),
+            WireRole::Assistant => request.say(Role::Assistant, parts),
+            WireRole::System => request.system.extend(parts),
+        }
     }
     for (i, raw) in object.take_list("tools")?.into_iter().enumerate() {
         request.tools.push(tool(&json::read(raw, || format!("tools[{i}]"))?, &format!("tools[{i}]"))?);

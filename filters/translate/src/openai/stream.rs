@@ -37,8 +37,11 @@ struct Chunk<'a> {
 #[derive(Deserialize)]
 struct Choice<'a> {
     index: Option<u32>,
-    #[serde(borrow, alias = "message")]
+    #[serde(borrow)]
     delta: Option<Delta<'a>>,
+    /// In a whole answer. Perplexity sends both in both; in a stream this one repeats all so far.
+    #[serde(borrow)]
+    message: Option<Delta<'a>>,
     #[serde(borrow)]
     finish_reason: Option<Text<'a>>,
     /// vLLM's word for the stop sequence that was met; a token's number in other cases.
@@ -79,9 +82,12 @@ struct Progress {
 
 /// Reads a whole answer.
 pub(crate) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Garbage> {
-    let chunk: Chunk<'_> = serde_json::from_slice(body).map_err(|error| garbage("the body", &error))?;
+    let mut chunk: Chunk<'_> = serde_json::from_slice(body).map_err(|error| garbage("the body", &error))?;
     if chunk.choices.is_none() && chunk.error.is_none() {
         return Err(Garbage("the body is JSON, but has no `choices`".into()));
+    }
+    for choice in chunk.choices.iter_mut().flatten() {
+        choice.delta = choice.message.take();
     }
     let answered = chunk.error.is_none();
     let mut chunks = Chunks::default();
