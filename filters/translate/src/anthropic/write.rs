@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Number;
-use serde_json::value::RawValue;
 use tollgate_api::{Code, Refusal};
 
 use super::blocks::{self, Block, Message};
@@ -51,7 +50,7 @@ enum WireTool<'a> {
         name: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<&'a str>,
-        input_schema: Cow<'a, RawValue>,
+        input_schema: Cow<'a, Json>,
         #[serde(skip_serializing_if = "Option::is_none")]
         strict: Option<bool>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,26 +162,20 @@ fn is_anthropics(tool: &Json) -> bool {
 }
 
 /// A schema whose `type` is said: Anthropic refuses one without, which OpenAI takes.
-fn input_schema(schema: Option<&Json>) -> Cow<'_, RawValue> {
+fn input_schema(schema: Option<&Json>) -> Cow<'_, Json> {
     #[derive(serde::Deserialize)]
     struct Typed {
         #[serde(rename = "type")]
         kind: Option<serde::de::IgnoredAny>,
     }
-    let typed = schema.and_then(|schema| Some((schema, schema.to::<Typed>()?.kind.is_some())));
-    let text = match typed {
-        Some((schema, true)) => Cow::Borrowed(schema.text()),
-        Some((schema, false)) => {
-            let members = schema.text().trim_start_matches('{').trim_start();
-            let comma = if members.starts_with('}') { "" } else { "," };
-            Cow::Owned(format!("{{\"type\":\"object\"{comma}{members}"))
-        }
-        None => Cow::Borrowed(r#"{"type":"object","properties":{}}"#),
+    let Some((schema, members)) = schema.and_then(|schema| Some((schema, schema.text().strip_prefix('{')?))) else {
+        return Cow::Owned(Json::parse(r#"{"type":"object","properties":{}}"#).expect("it is JSON"));
     };
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(serde_json::from_str(text).expect("it was JSON when it was read")),
-        Cow::Owned(text) => Cow::Owned(RawValue::from_string(text).expect("one member more keeps an object one")),
+    if schema.to::<Typed>().is_some_and(|typed| typed.kind.is_some()) {
+        return Cow::Borrowed(schema);
     }
+    let comma = if members.trim_start().starts_with('}') { "" } else { "," };
+    Json::parse(&format!(r#"{{"type":"object"{comma}{members}"#)).map_or(Cow::Borrowed(schema), Cow::Owned)
 }
 
 /// The choice of tools: only ever beside tools, and never without a type.

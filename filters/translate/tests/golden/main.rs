@@ -1,0 +1,9 @@
+//! Real traffic, recorded, through both dialects.
+
+mod answers;
+mod exchanges;
+mod requests;
+
+/// Vendors that speak OpenAI's dialect.
+const OPENAI_LIKE: [&str; 9] =
+    ["openai", "groq", "deepseek", "mistral", "copilot", "venice", "perplexity", "mistralrs", "openrouter"];
