@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
+use pingora_timeout::timeout;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
-use tollgate_api::{Code, Event, Exchange, Outcome, Refusal, Surface, Usage};
+use tollgate_api::{Code, Event, Outcome, Refusal, Surface, Usage};
 use tollgate_translate::{AnswerHead, Phase, assemble, error_event};
 
 use crate::attempt::{Begun, Stream};
@@ -192,11 +193,12 @@ async fn read_in_time(
     endpoint: &Endpoint,
     deadline: Instant,
 ) -> Result<Option<Bytes>, &'static str> {
-    let idle = Instant::now() + endpoint.timeouts.idle;
-    match tokio::time::timeout_at(idle.min(deadline).into(), stream.wire.read()).await {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let idle = endpoint.timeouts.idle;
+    match timeout(idle.min(left), stream.wire.read()).await {
         Ok(Ok(piece)) => Ok(piece),
         Ok(Err(_)) => Err("the upstream broke off"),
-        Err(_) if idle < deadline => Err("the upstream fell silent"),
+        Err(_) if idle < left => Err("the upstream fell silent"),
         Err(_) => Err("the request took longer than `timeouts.total`"),
     }
 }
@@ -255,33 +257,50 @@ fn stream_head(session: &Session, tally: &Tally) -> Result<Box<ResponseHeader>, 
 /// The headers that say what happened.
 pub(crate) fn headers(tally: &Tally) -> Headers {
     let mut headers = Headers::new();
-    let mut say = |name: &'static str, value: &str| {
+    let mut say = |name: &HeaderName, value: &str| {
         // Values are ours: names from configuration, decimals, words of closed sets.
         if let Ok(value) = HeaderValue::from_str(value) {
-            headers.push((HeaderName::from_static(name), value));
+            headers.push((name.clone(), value));
         }
     };
-    say("x-tollgate-request-id", std::str::from_utf8(&tally.id.text()).unwrap_or_default());
+    say(&names::REQUEST_ID, std::str::from_utf8(&tally.id.text()).unwrap_or_default());
     if let Some(endpoint) = tally.served_by() {
-        say("x-tollgate-endpoint", &endpoint.name);
-        say("x-tollgate-model", &endpoint.model);
+        say(&names::ENDPOINT, &endpoint.name);
+        say(&names::MODEL, &endpoint.model);
     }
     if let Some(chain) = tally.chain() {
-        say("x-tollgate-fallback-chain", &chain);
+        say(&names::FALLBACK_CHAIN, &chain);
     }
     if let Some(reason) = tally.fallback_reason() {
-        say("x-tollgate-fallback-reason", reason);
+        say(&names::FALLBACK_REASON, reason);
     }
-    if let Some(label) = tally.exchange.as_ref().and_then(|x: &Exchange| x.label.as_ref()) {
-        say("x-tollgate-task", label.task.map_or("unsure", |t| t.as_str()));
-        say("x-tollgate-complexity", label.complexity.as_str());
-        say("x-tollgate-rule", &label.rule);
+    if let Some(label) = tally.exchange.as_ref().and_then(|x| x.label.as_ref()) {
+        say(&names::TASK, label.task.map_or("unsure", |t| t.as_str()));
+        say(&names::COMPLEXITY, label.complexity.as_str());
+        say(&names::RULE, &label.rule);
     }
     if let Some(cost) = tally.cost {
-        say("x-tollgate-cost-usd", &cost.total().to_string());
-        say("x-tollgate-input-cost-usd", &cost.input.to_string());
-        say("x-tollgate-output-cost-usd", &cost.output.to_string());
+        say(&names::COST, &cost.total().to_string());
+        say(&names::INPUT_COST, &cost.input.to_string());
+        say(&names::OUTPUT_COST, &cost.output.to_string());
     }
     headers.extend(tally.rate.into_iter().flat_map(crate::admit::headers));
     headers
+}
+
+/// The names of our headers.
+mod names {
+    use http::HeaderName;
+
+    pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-request-id");
+    pub(super) static ENDPOINT: HeaderName = HeaderName::from_static("x-tollgate-endpoint");
+    pub(super) static MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
+    pub(super) static FALLBACK_CHAIN: HeaderName = HeaderName::from_static("x-tollgate-fallback-chain");
+    pub(super) static FALLBACK_REASON: HeaderName = HeaderName::from_static("x-tollgate-fallback-reason");
+    pub(super) static TASK: HeaderName = HeaderName::from_static("x-tollgate-task");
+    pub(super) static COMPLEXITY: HeaderName = HeaderName::from_static("x-tollgate-complexity");
+    pub(super) static RULE: HeaderName = HeaderName::from_static("x-tollgate-rule");
+    pub(super) static COST: HeaderName = HeaderName::from_static("x-tollgate-cost-usd");
+    pub(super) static INPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-input-cost-usd");
+    pub(super) static OUTPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-output-cost-usd");
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header;
 use pingora::ErrorType;
 use pingora::http::RequestHeader;
-use tokio::time::timeout_at;
+use pingora_timeout::timeout;
 use tollgate_api::{Event, Surface};
 use tollgate_translate::{AnswerHead, Dialect, Out, Phase, Relay, VendorError};
 
@@ -77,10 +77,10 @@ pub(crate) type Watch<'a> = dyn FnMut(&mut Event) + Send + 'a;
 /// Tries.
 pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'_>) -> Result<Begun, Fail> {
     let timeouts = &what.endpoint.timeouts;
-    let first_byte = (Instant::now() + timeouts.first_byte).min(what.deadline);
+    let left = what.deadline.saturating_duration_since(Instant::now());
     let shape = what.shape;
     let (endpoint, deadline) = (what.endpoint, what.deadline);
-    let begun = timeout_at(first_byte.into(), async move {
+    let begun = timeout(timeouts.first_byte.min(left), async move {
         let mut wire = open(what).await?;
         let answer = wire.read_head().await.map_err(broken)?;
         let status = answer.status.as_u16();
@@ -118,7 +118,7 @@ async fn open(what: Try<'_>) -> Result<Wire, Fail> {
             Ok(()) if !wire.reused => return Ok(wire),
             // On a connection from the pool, only a first byte shows that it was still alive.
             Ok(()) => wire.read_head().await.map(|_| ()),
-            Err(error) => match tokio::time::timeout(EARLY_ANSWER_PATIENCE, wire.read_head()).await {
+            Err(error) => match timeout(EARLY_ANSWER_PATIENCE, wire.read_head()).await {
                 Ok(Ok(_)) => Ok(()),
                 _ => Err(error),
             },
@@ -161,7 +161,8 @@ async fn first_content(
 
 /// Reads a whole answer; its head has come in time, its body has until the request's deadline.
 async fn whole(mut wire: Wire, endpoint: &Endpoint, deadline: Instant) -> Result<Bytes, Fail> {
-    let body = timeout_at(deadline.into(), wire.read_all(ANSWER_BYTES_MAX))
+    let left = deadline.saturating_duration_since(Instant::now());
+    let body = timeout(left, wire.read_all(ANSWER_BYTES_MAX))
         .await
         .map_err(|_| Fail::Broken("the answer was not finished in time"))?
         .map_err(broken)?

@@ -52,7 +52,7 @@ impl HttpServerApp for Front {
         tokio::select! {
             biased;
             reused = &mut work => return reused,
-            () = tokio::time::sleep(patience) => {}
+            () = pingora_timeout::sleep(patience) => {}
         }
         // The head is here and the answer takes its time; or the head never came, and we hang up.
         if arrived.load(Relaxed) { work.await } else { None }

@@ -1,5 +1,6 @@
 //! What lives as long as the process: pools, metrics, the log, and the configuration in use.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -28,12 +29,22 @@ pub(crate) struct Gateway {
     pub(crate) draining: AtomicBool,
 }
 
-/// Draws a request id.
+/// Draws a request id. Randomness is fetched for many at once: it costs a system call.
 pub(crate) fn draw_request_id() -> RequestId {
-    let mut bytes = [0; 16];
-    // Ids must be unique, not secret: when the system has no randomness to give, the clock serves.
-    if getrandom::fill(&mut bytes).is_err() {
-        bytes[..8].copy_from_slice(&crate::clock::now_ms().to_le_bytes());
+    const BATCH: usize = 64;
+    thread_local! {
+        static DRAWN: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
     }
-    RequestId::from_random(bytes)
+    DRAWN.with_borrow_mut(|drawn| {
+        if drawn.is_empty() {
+            let mut bytes = [[0; 16]; BATCH];
+            // Ids must be unique, not secret: when the system has no randomness to give, the clock serves.
+            if getrandom::fill(bytes.as_flattened_mut()).is_err() {
+                let now = crate::clock::now_ms();
+                bytes = std::array::from_fn(|i| (u128::from(now) << 64 | i as u128).to_le_bytes());
+            }
+            drawn.extend(bytes);
+        }
+        RequestId::from_random(drawn.pop().unwrap_or_default())
+    })
 }

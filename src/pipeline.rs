@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, header};
 use pingora::proxy::Session;
-use tollgate_api::{Call, Code, Exchange, Outcome, Refusal, Slot, Surface, Verdict};
+use tollgate_api::{Call, Code, Edits, Exchange, Outcome, Refusal, Slot, Surface, Verdict};
 use tollgate_classify::Input;
 
 use crate::admit::admit;
@@ -89,7 +89,7 @@ async fn while_listening<T>(session: &mut Session, wait: impl Future<Output = Re
 }
 
 /// Makes the exchange. Headers are only copied into it where a filter or a route looks at them.
-fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut Tally) -> Exchange {
+fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut Tally) -> Box<Exchange> {
     let mut headers = HeaderMap::new();
     if live.needs_headers {
         headers.clone_from(&session.req_header().headers);
@@ -99,11 +99,12 @@ fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut
     }
     tally.states = live.chain.states();
     let caller = Arc::clone(&holder.caller);
-    Exchange { id: tally.id, caller, call, headers, label: None, edits: Default::default() }
+    // On the heap once, so that handing it from step to step moves a pointer.
+    Box::new(Exchange { id: tally.id, caller, call, headers, label: None, edits: Edits::new() })
 }
 
 /// Runs the filters of a slot.
-async fn filter(slot: Slot, mut exchange: Exchange, live: &Live, tally: &mut Tally) -> Result<Exchange, End> {
+async fn filter(slot: Slot, mut exchange: Box<Exchange>, live: &Live, tally: &mut Tally) -> Result<Box<Exchange>, End> {
     if live.chain.is_empty() {
         return Ok(exchange);
     }
@@ -123,7 +124,7 @@ async fn filter(slot: Slot, mut exchange: Exchange, live: &Live, tally: &mut Tal
 }
 
 /// Labels the request, where a label could change anything.
-async fn classify(mut exchange: Exchange, live: &Arc<Live>) -> Exchange {
+async fn classify(mut exchange: Box<Exchange>, live: &Arc<Live>) -> Box<Exchange> {
     if !plan::wants_label(live, &exchange.call) {
         return exchange;
     }

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use pingora::proxy::Session;
+use pingora_timeout::timeout;
 use tollgate_api::{Call, Code, Refusal, Surface};
 
 use crate::live::Live;
@@ -29,7 +30,7 @@ async fn read_body(live: &Live, session: &mut Session) -> Result<Bytes, End> {
     if session.req_header().headers.contains_key(header::EXPECT) {
         session.downstream_session.write_continue_response().await.map_err(End::gone)?;
     }
-    match tokio::time::timeout(live.server.read_timeout, collect(session, length, max)).await {
+    match timeout(live.server.read_timeout, collect(session, length, max)).await {
         Ok(body) => body,
         Err(_) => {
             let message = format!("the body did not arrive within {:?}", live.server.read_timeout);

@@ -39,7 +39,7 @@ pub(crate) struct Tally {
     pub(crate) waited: Duration,
     pub(crate) caller: Option<Arc<Caller>>,
     /// The exchange and what filters keep for it, once the request was read.
-    pub(crate) exchange: Option<Exchange>,
+    pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) states: States,
     pub(crate) model: Option<Arc<Model>>,
     pub(crate) route: Option<Arc<str>>,
@@ -103,7 +103,7 @@ impl Tally {
     }
 
     /// Keeps the exchange to its end, so that filters can be told of it.
-    pub(crate) fn keep(&mut self, exchange: Exchange) -> &Exchange {
+    pub(crate) fn keep(&mut self, exchange: Box<Exchange>) -> &Exchange {
         self.exchange.insert(exchange)
     }
 

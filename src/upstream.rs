@@ -17,6 +17,8 @@ use pingora::protocols::http::client::HttpSession;
 use pingora::protocols::http::v1::client::HttpSession as Http1Session;
 use pingora::upstreams::peer::{HttpPeer, Peer};
 
+use pingora_timeout::timeout;
+
 use crate::cork::cork;
 
 /// The connection pools, shared by all requests.
@@ -127,7 +129,7 @@ impl Wire {
 
     /// Reads a small error body and keeps the connection warm; gives up on what is long or slow.
     pub(crate) async fn drain(mut self, max: usize, patience: Duration) -> Bytes {
-        match tokio::time::timeout(patience, self.read_all(max)).await {
+        match timeout(patience, self.read_all(max)).await {
             Ok(Ok(Some(body))) => {
                 self.release().await;
                 body
