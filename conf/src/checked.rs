@@ -28,11 +28,11 @@ pub struct Config {
     pub key_hashing: KeyHashing,
     /// The keys, in the order of the file; ids are unique.
     pub keys: Vec<Key>,
-    /// The vendors, in the order of their names.
+    /// The vendors, in the order of the file.
     pub providers: Vec<Provider>,
     /// Named endpoints first, then those that candidates `provider/model` brought along.
     pub endpoints: Vec<Endpoint>,
-    /// The public models, in the order of their names.
+    /// The public models, in the order of the file.
     pub models: Vec<Model>,
     /// The routes, in the order of the file.
     pub routes: Vec<Route>,
@@ -252,13 +252,15 @@ pub struct FilterEntry {
 }
 
 /// What is written to the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// The least urgent messages that are written.
     pub level: LogLevel,
     /// Whether each request leaves a line.
     pub requests: bool,
-    /// How a line looks.
+    /// The file that request lines are added to; `None` for standard output.
+    pub file: Option<PathBuf>,
+    /// How a message looks.
     pub format: LogFormat,
 }
 
@@ -293,7 +295,7 @@ impl LogLevel {
     }
 }
 
-/// How a log line looks.
+/// How a message looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {

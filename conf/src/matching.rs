@@ -1,7 +1,8 @@
 //! Which requests a route takes. Pure: it looks at an exchange and says yes or no.
 
-use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
 use tollgate_api::{Complexity, Exchange, Task};
 
 /// The conditions of a route. All that are given must hold; none given matches everything.
@@ -43,6 +44,15 @@ impl Match {
             && (tenant.is_empty() || tenant.contains(&caller.tenant))
             && tools.is_none_or(|t| t == call.tools)
             && header.iter().all(|(name, value)| headers.get_all(name).iter().any(|found| found == value))
+    }
+
+    /// Whether there is no condition, so that nothing gets past.
+    #[must_use]
+    pub fn takes_all(&self) -> bool {
+        let Self { model, task, complexity, stream, tenant, tools, header } = self;
+        let lists_are_empty = task.is_empty() && tenant.is_empty() && header.is_empty();
+        let any_model = model.is_empty() || model.iter().any(|pattern| pattern.as_str() == "*");
+        any_model && lists_are_empty && complexity.is_none() && stream.is_none() && tools.is_none()
     }
 
     /// Whether the label decides anything here.
@@ -93,7 +103,6 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
-    use tollgate_api::bytes::Bytes;
     use tollgate_api::{Call, Caller, Edits, Label, RequestId, Spans, Surface};
 
     use super::*;
@@ -124,7 +133,7 @@ mod tests {
             id: RequestId::from_random([0; 16]),
             caller: Arc::new(Caller { tenant: "acme".into(), key_id: "k".into(), key_name: "n".into() }),
             call: Call {
-                body: Bytes::new(),
+                body: Default::default(),
                 surface: Surface::ChatCompletions,
                 model: "auto".into(),
                 stream: true,
@@ -155,22 +164,13 @@ mod tests {
                 Match { complexity: Some(Complexity::Simple), ..Match::default() },
                 Match { complexity: Some(Complexity::Complex), ..Match::default() },
             ),
-            (
-                Match { stream: Some(true), ..Match::default() },
-                Match { stream: Some(false), ..Match::default() },
-            ),
+            (Match { stream: Some(true), ..Match::default() }, Match { stream: Some(false), ..Match::default() }),
             (
                 Match { tenant: vec!["acme".into()], ..Match::default() },
                 Match { tenant: vec!["other".into()], ..Match::default() },
             ),
-            (
-                Match { tools: Some(false), ..Match::default() },
-                Match { tools: Some(true), ..Match::default() },
-            ),
-            (
-                Match { header: header("blue"), ..Match::default() },
-                Match { header: header("red"), ..Match::default() },
-            ),
+            (Match { tools: Some(false), ..Match::default() }, Match { tools: Some(true), ..Match::default() }),
+            (Match { header: header("blue"), ..Match::default() }, Match { header: header("red"), ..Match::default() }),
         ];
         assert!(Match::default().all(&exchange()));
         for (holds, fails) in cases {

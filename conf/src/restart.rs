@@ -17,7 +17,7 @@ pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         read_timeout: _,
         header_timeout: _,
         write_timeout: _,
-        drain: _,
+        drain,
     } = &old.server;
     let now = &new.server;
     let differs = [
@@ -26,8 +26,11 @@ pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("server.threads", *threads != now.threads),
         ("server.keepalive", *keepalive != now.keepalive),
         ("server.idle_upstream_connections", *idle_upstream_connections != now.idle_upstream_connections),
+        ("server.drain", *drain != now.drain),
         ("log.level", old.log.level != new.log.level),
         ("log.format", old.log.format != new.log.format),
+        ("log.requests", old.log.requests != new.log.requests),
+        ("log.file", old.log.file != new.log.file),
     ];
     let changed = differs.iter().filter(|(_, differs)| *differs);
     changed.map(|(member, _)| format!("`{member}` has changed: it takes effect after a restart")).collect()

@@ -1,0 +1,59 @@
+//! What counts where the file says nothing. The schema and the reference show these very values.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use crate::checked::{LogFormat, LogLevel};
+use crate::file::{HealthFile, LogFile, ServerFile, Text, TimeoutsFile};
+use crate::located::Located;
+use crate::quantity::{Size, Time};
+
+/// Where clients are served when `server.listen` is left out.
+pub(crate) const LISTEN: &str = "127.0.0.1:4000";
+
+pub(crate) fn tenant() -> Text {
+    Located::nowhere("default".to_owned())
+}
+
+const fn seconds(seconds: u64) -> Time {
+    Time(Duration::from_secs(seconds))
+}
+
+impl Default for ServerFile {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            ops: Located::nowhere("127.0.0.1:4001".to_owned()),
+            threads: None,
+            max_body: Located::nowhere(Size(32 << 20)),
+            read_timeout: seconds(30),
+            header_timeout: seconds(10),
+            keepalive: seconds(75),
+            write_timeout: seconds(30),
+            drain: seconds(30),
+            idle_upstream_connections: NonZeroUsize::MIN.saturating_add(1023),
+        }
+    }
+}
+
+impl Default for TimeoutsFile {
+    fn default() -> Self {
+        Self { connect: seconds(2), first_byte: seconds(60), idle: seconds(60), total: seconds(600) }
+    }
+}
+
+impl Default for HealthFile {
+    fn default() -> Self {
+        Self {
+            trip_after: NonZeroU32::MIN.saturating_add(2),
+            cooldown: seconds(10),
+            max_cooldown: Located::nowhere(seconds(300)),
+        }
+    }
+}
+
+impl Default for LogFile {
+    fn default() -> Self {
+        Self { level: LogLevel::Info, requests: true, file: None, format: LogFormat::Json }
+    }
+}

@@ -1,0 +1,469 @@
+//! From a [`Tree`] to the structs of a file, with every mistake found instead of the first.
+//!
+//! Serde stops at the first mistake. So the mistake is noted, cut out of the tree, and the rest is
+//! read again, until nothing is left to complain about. What must be there but may have been in a
+//! part that was cut is not complained about a second time.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::value::{StrDeserializer, UsizeDeserializer};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer, MapAccess,
+    SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use crate::located::LOCATED;
+use crate::tree::{Place, Scalar, Tree, Value};
+
+/// More mistakes than anyone reads at once.
+const FAULTS_MAX: usize = 100;
+/// Aliases can make a small file large: so many nodes are visited, no more.
+const STEPS_MAX: usize = 1_000_000;
+
+/// A mistake that reading met.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
+    place: Option<Place>,
+}
+
+/// What kind of mistake.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// No member of that name.
+    Unknown { name: String, known: &'static [&'static str] },
+    /// None of the words that may stand here.
+    Word { word: String, known: &'static [&'static str] },
+    /// Another type than what is wanted.
+    Type { expected: String, found: &'static str },
+    /// A member is not there.
+    Missing(&'static str),
+    /// Anything else, in the words of the type.
+    Other(String),
+}
+
+/// Reads the tree. `note` hears every mistake with its place.
+pub(crate) fn read<T: DeserializeOwned>(tree: &mut Tree, mut note: impl FnMut(&Tree, Place, Kind)) -> Option<T> {
+    for _ in 0..FAULTS_MAX {
+        let steps = Cell::new(0);
+        let fault = match T::deserialize(Reader { tree, place: Place::ROOT, steps: &steps }) {
+            Ok(value) => return Some(value),
+            Err(fault) => fault,
+        };
+        let place = fault.place.unwrap_or(Place::ROOT);
+        let may_be_in_what_was_cut = matches!(fault.kind, Kind::Missing(_)) && tree.is_damaged(place);
+        if !may_be_in_what_was_cut {
+            note(tree, place, fault.kind);
+        }
+        if place == Place::ROOT {
+            return None;
+        }
+        tree.cut(place);
+    }
+    None
+}
+
+impl Fault {
+    fn new(kind: Kind) -> Self {
+        Self { kind, place: None }
+    }
+
+    /// The innermost place that a fault passes on its way out is where it is.
+    fn at(mut self, place: Place) -> Self {
+        self.place.get_or_insert(place);
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.kind)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(Kind::Other(message.to_string()))
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(Kind::Type { expected: in_words(&expected.to_string()), found: found(unexpected) })
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = match unexpected {
+            Unexpected::Unsigned(0) => "0",
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a whole number out of range",
+            other => found(other),
+        };
+        Self::new(Kind::Type { expected: in_words(&expected.to_string()), found })
+    }
+
+    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        Self::new(Kind::Type { expected: in_words(&expected.to_string()), found: "a list of another length" })
+    }
+
+    fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
+        Self::new(Kind::Word { word: variant.to_owned(), known })
+    }
+
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        Self::new(Kind::Unknown { name: field.to_owned(), known })
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(Kind::Missing(field))
+    }
+}
+
+/// Serde's words, which name Rust types, in ours.
+fn in_words(expected: &str) -> String {
+    match expected {
+        "a string" | "string" => "text",
+        "a boolean" => "`true` or `false`",
+        "a sequence" => "a list",
+        "a map" => "a map",
+        "f32" | "f64" => "a number",
+        "unit" => "nothing",
+        _ if expected.starts_with("a nonzero ") => "a whole number of at least 1",
+        _ if expected.starts_with(['u', 'i']) && expected[1..].bytes().all(|c| c.is_ascii_digit()) => "a whole number",
+        "usize" | "isize" => "a whole number",
+        _ if expected.starts_with("struct ") || expected.starts_with("enum ") => "a map of members",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// What is there, without saying its value.
+fn found(unexpected: Unexpected<'_>) -> &'static str {
+    match unexpected {
+        Unexpected::Bool(_) => "a truth value",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a whole number",
+        Unexpected::Float(_) => "a number with a fraction",
+        Unexpected::Seq => "a list",
+        Unexpected::Map => "a map",
+        Unexpected::Unit | Unexpected::Option => "nothing",
+        _ => "text",
+    }
+}
+
+/// One node, to be read.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    tree: &'a Tree,
+    place: Place,
+    steps: &'a Cell<usize>,
+}
+
+impl<'a> Reader<'a> {
+    fn go(self, place: Place) -> Result<Self, Fault> {
+        self.steps.set(self.steps.get() + 1);
+        match self.steps.get() > STEPS_MAX {
+            true => Err(Fault::new(Kind::Other("aliases make the file too large".into()))),
+            false => Ok(Self { place, ..self }),
+        }
+    }
+
+    fn value(self) -> &'a Value {
+        self.tree.value(self.place)
+    }
+
+    fn scalar(self) -> Option<&'a Scalar> {
+        self.tree.scalar(self.place)
+    }
+
+    fn is_null(self) -> bool {
+        self.scalar().is_some_and(Scalar::is_null)
+    }
+
+    /// A list; nothing counts as an empty one, so that its items may be commented out.
+    fn items(self) -> Option<&'a [Place]> {
+        match self.value() {
+            Value::List(items) => Some(items),
+            _ if self.is_null() => Some(&[]),
+            _ => None,
+        }
+    }
+
+    /// A map; nothing counts as an empty one.
+    fn entries(self) -> Option<&'a [(Place, Place)]> {
+        match self.value() {
+            Value::Map(entries) => Some(entries),
+            _ if self.is_null() => Some(&[]),
+            _ => None,
+        }
+    }
+
+    fn visit_items<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.items() {
+            Some(items) => visitor.visit_seq(Items { reader: self, rest: items.iter() }),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    fn visit_entries<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.entries() {
+            Some(entries) => visitor.visit_map(Entries { reader: self, rest: entries.iter(), value: None }),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    /// A plain scalar as the number or truth value that it spells; anything else as it is.
+    fn visit_parsed<'de, V: Visitor<'de>, P: std::str::FromStr>(
+        self,
+        visitor: V,
+        visit: impl FnOnce(V, P) -> Result<V::Value, Fault>,
+    ) -> Result<V::Value, Fault> {
+        match self.scalar().filter(|s| s.plain).and_then(|s| s.text.parse().ok()) {
+            Some(parsed) => visit(visitor, parsed),
+            None => self.deserialize_any(visitor),
+        }
+    }
+}
+
+macro_rules! parsed {
+    ($($method:ident $visit:ident),*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            self.visit_parsed(visitor, |visitor, parsed| visitor.$visit(parsed))
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Reader<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::List(_) => self.visit_items(visitor),
+            Value::Map(_) => self.visit_entries(visitor),
+            Value::Scalar(scalar) if scalar.is_null() => visitor.visit_unit(),
+            Value::Scalar(Scalar { text, plain: true, .. }) => visit_plain(text, visitor),
+            Value::Scalar(Scalar { text, .. }) => visitor.visit_str(text),
+        }
+    }
+
+    parsed!(deserialize_bool visit_bool,
+        deserialize_i8 visit_i8, deserialize_i16 visit_i16, deserialize_i32 visit_i32, deserialize_i64 visit_i64,
+        deserialize_u8 visit_u8, deserialize_u16 visit_u16, deserialize_u32 visit_u32, deserialize_u64 visit_u64,
+        deserialize_f32 visit_f32, deserialize_f64 visit_f64);
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.scalar() {
+            // Also what looks like a number: `model: 4` names a model, and no digit of a price is lost.
+            Some(scalar) if !scalar.is_null() => visitor.visit_str(&scalar.text),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.is_null() {
+            true => visitor.visit_none(),
+            false => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        match name == LOCATED {
+            true => visitor.visit_seq(PlaceAndValue { reader: self, told: 0 }),
+            false => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.visit_items(visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.visit_items(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.visit_entries(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.entries() {
+            Some(_) => self.visit_entries(visitor),
+            None => Err(de::Error::invalid_type(self.unexpected(), &"struct ")),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Scalar(scalar) if !scalar.is_null() => visitor.visit_enum(scalar.text.as_str().into_deserializer()),
+            Value::Map(entries) if entries.len() == 1 => {
+                let (key, value) = entries[0];
+                visitor.visit_enum(Variant { reader: self, key, value })
+            }
+            _ => Err(de::Error::invalid_type(self.unexpected(), &"one of a few words")),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! { i128 u128 char bytes byte_buf unit unit_struct tuple_struct }
+}
+
+impl Reader<'_> {
+    fn unexpected(self) -> Unexpected<'static> {
+        match self.value() {
+            Value::List(_) => Unexpected::Seq,
+            Value::Map(_) => Unexpected::Map,
+            Value::Scalar(scalar) if scalar.is_null() => Unexpected::Unit,
+            Value::Scalar(_) => Unexpected::Str(""),
+        }
+    }
+}
+
+/// YAML's core schema: what a scalar without quotes is, where nothing asks for a type.
+fn visit_plain<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value, Fault> {
+    match text {
+        "true" | "True" | "TRUE" => return visitor.visit_bool(true),
+        "false" | "False" | "FALSE" => return visitor.visit_bool(false),
+        _ => {}
+    }
+    if let Ok(number) = text.parse() {
+        return visitor.visit_u64(number);
+    }
+    if let Ok(number) = text.parse() {
+        return visitor.visit_i64(number);
+    }
+    // Rust also reads `nan` and `infinity` as numbers; YAML does not.
+    match text.parse::<f64>().ok().filter(|n| n.is_finite() && text.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
+    {
+        Some(number) => visitor.visit_f64(number),
+        None => visitor.visit_str(text),
+    }
+}
+
+struct Items<'a> {
+    reader: Reader<'a>,
+    rest: std::slice::Iter<'a, Place>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let tree = self.reader.tree;
+        let Some(place) = self.rest.find(|place| !tree.is_cut(**place)) else { return Ok(None) };
+        let item = self.reader.go(*place)?;
+        seed.deserialize(item).map(Some).map_err(|fault| fault.at(*place))
+    }
+}
+
+struct Entries<'a> {
+    reader: Reader<'a>,
+    rest: std::slice::Iter<'a, (Place, Place)>,
+    value: Option<Place>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        let tree = self.reader.tree;
+        let Some((key, value)) = self.rest.find(|(key, value)| !tree.is_cut(*key) && !tree.is_cut(*value)) else {
+            return Ok(None);
+        };
+        self.value = Some(*value);
+        let key_reader = self.reader.go(*key)?;
+        seed.deserialize(key_reader).map(Some).map_err(|fault| fault.at(*key))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let place = self.value.take().ok_or_else(|| Fault::new(Kind::Other("a value was asked for twice".into())))?;
+        let value = self.reader.go(place)?;
+        seed.deserialize(value).map_err(|fault| fault.at(place))
+    }
+}
+
+/// `word: value`, where a word may carry more.
+struct Variant<'a> {
+    reader: Reader<'a>,
+    key: Place,
+    value: Place,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+    type Error = Fault;
+    type Variant = Carried<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Carried<'a>), Fault> {
+        let word = self.reader.tree.scalar(self.key).map_or("", |scalar| &scalar.text);
+        let word: StrDeserializer<'_, Fault> = word.into_deserializer();
+        let word = seed.deserialize(word).map_err(|fault| fault.at(self.key))?;
+        Ok((word, Carried(self.reader.go(self.value)?)))
+    }
+}
+
+struct Carried<'a>(Reader<'a>);
+
+impl<'de> VariantAccess<'de> for Carried<'_> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        match self.0.is_null() {
+            true => Ok(()),
+            false => Err(Fault::new(Kind::Type { expected: "nothing".into(), found: "a value" }).at(self.0.place)),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        seed.deserialize(self.0).map_err(|fault| fault.at(self.0.place))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.0.visit_items(visitor).map_err(|fault| fault.at(self.0.place))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        self.0.visit_entries(visitor).map_err(|fault| fault.at(self.0.place))
+    }
+}
+
+/// What a `Located` asks for: where it is, then what it is.
+struct PlaceAndValue<'a> {
+    reader: Reader<'a>,
+    told: usize,
+}
+
+impl<'de> SeqAccess<'de> for PlaceAndValue<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        self.told += 1;
+        match self.told {
+            1 => {
+                let place: UsizeDeserializer<Fault> = self.reader.place.0.into_deserializer();
+                seed.deserialize(place).map(Some)
+            }
+            2 => seed.deserialize(self.reader).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
