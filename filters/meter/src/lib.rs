@@ -1,1 +1,24 @@
-//! stub
+//! Tokens and what they cost: a catalogue of models, exact arithmetic, and estimates where a vendor
+//! reports nothing.
+//!
+//! Pure: it reads no file and no clock. It does not know what a request or an endpoint is.
+
+mod catalogue;
+mod estimate;
+mod prices;
+
+pub use catalogue::{Capability, Catalogue, CatalogueError, CatalogueFile, Entry, ModelEntry, Step, Tariff};
+pub use estimate::{estimate_output_chars, estimate_prompt, estimate_text};
+pub use prices::Prices;
+
+/// The catalogue that comes with Tollgate: file name and text.
+pub const DEFAULT_FILES: &[(&str, &str)] = &[
+    ("models/anthropic.yaml", include_str!("../../../conf/models/anthropic.yaml")),
+    ("models/deepseek.yaml", include_str!("../../../conf/models/deepseek.yaml")),
+    ("models/groq.yaml", include_str!("../../../conf/models/groq.yaml")),
+    ("models/mistral.yaml", include_str!("../../../conf/models/mistral.yaml")),
+    ("models/openai.yaml", include_str!("../../../conf/models/openai.yaml")),
+    ("models/simulated.yaml", include_str!("../../../conf/models/simulated.yaml")),
+    ("models/together.yaml", include_str!("../../../conf/models/together.yaml")),
+    ("models/xai.yaml", include_str!("../../../conf/models/xai.yaml")),
+];
