@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tollgate_api::Slot;
 use tollgate_auth::{Algorithm, StoredKey};
+use tollgate_meter::Catalogue;
 use tollgate_translate::Dialect;
 
 use crate::Match;
@@ -42,6 +43,8 @@ pub struct Config {
     pub health: HealthPolicy,
     /// What a client may ask for, and how often.
     pub limits: Limits,
+    /// Models and their prices.
+    pub catalogue: Catalogue,
     /// The filters, in the order of the file.
     pub filters: Vec<FilterEntry>,
     /// What is written to the log.

@@ -6,13 +6,16 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
+use crate::fault::Kind;
 use crate::located::Located;
 use crate::mask;
 use crate::problem::{Problem, choose_from};
-use crate::read::{Kind, read};
+use crate::read::read;
 use crate::sources::Sources;
-use crate::tree::{At, Place, Tree};
+use crate::tree::{At, Place, Tree, grow};
 
+/// More mistakes than anyone reads at once; what comes after them is not kept.
+const NOTES_MAX: usize = 200;
 /// A line is shown at most this wide.
 const WIDTH_MAX: usize = 120;
 
@@ -39,7 +42,7 @@ impl Document {
     pub(crate) fn open(name: &str, text: &str, sources: &dyn Sources) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let (tree, slips) = Tree::grow(text, sources);
+        let (tree, slips) = grow(text, sources);
         let mut document =
             Self { name: name.to_owned(), text: text.to_owned(), lines, tree, notes: Vec::new(), hidden: Vec::new() };
         document.hide_secrets();
@@ -83,6 +86,11 @@ impl Document {
         }
     }
 
+    /// Where a text stands as a value for the last time; the root, if nowhere.
+    pub(crate) fn last_scalar(&self, text: &str) -> Place {
+        self.tree.last_scalar(text).unwrap_or(Place::ROOT)
+    }
+
     /// Whether a mistake has been noted within this map or list.
     pub(crate) fn is_damaged(&self, place: Place) -> bool {
         self.tree.is_damaged(place)
@@ -115,7 +123,9 @@ impl Document {
     }
 
     fn push(&mut self, bytes: Range<usize>, path: String, what: String, remedy: String) {
-        self.notes.push(Note { bytes, path, what, remedy });
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(Note { bytes, path, what, remedy });
+        }
     }
 
     fn hide_secrets(&mut self) {

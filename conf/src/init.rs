@@ -44,7 +44,7 @@ providers:
 
 models:
 #   small:
-#     candidates: [openai/gpt-5-mini, anthropic/claude-haiku-4-5, ollama/llama3.2]
+#     candidates: [openai/gpt-5.4-mini, anthropic/claude-haiku-4-5, ollama/llama3.2]
 ";
 
 /// A commented configuration for the vendors whose variables are set.

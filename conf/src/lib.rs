@@ -10,6 +10,7 @@ mod check;
 mod checked;
 mod defaults;
 mod document;
+mod fault;
 mod file;
 mod init;
 mod interpolate;
@@ -37,7 +38,7 @@ pub use matching::{Match, Pattern};
 pub use problem::{Problem, Report};
 pub use reference::reference_markdown;
 pub use restart::restart_needed;
-pub use schema::schema;
+pub use schema::{catalogue_schema, schema};
 pub use sources::{Sources, SystemSources};
 
 use check::Desk;

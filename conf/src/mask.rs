@@ -29,14 +29,15 @@ pub(crate) fn is_reference(value: &str) -> bool {
 
 /// Masks the given ranges of a line, and everything the textual rule knows.
 pub(crate) fn mask(line: &str, hidden: &[Range<usize>]) -> String {
-    let mut ranges = hidden.to_vec();
-    ranges.extend(after_secret_names(line));
-    ranges.extend(words(line).filter_map(|word| credentials_in_url(line, word)));
-    ranges.extend(words(line).filter(|word| PREFIXES.iter().any(|p| line[word.clone()].contains(p))));
-    let masked = |at: usize| ranges.iter().any(|range| range.contains(&at));
+    let urls = words(line).filter_map(|word| credentials_in_url(line, word));
+    let keys = words(line).filter(|word| PREFIXES.iter().any(|prefix| line[word.clone()].contains(prefix)));
+    let mut masked = vec![false; line.len()];
+    for range in hidden.iter().cloned().chain(after_secret_name(line)).chain(urls).chain(keys) {
+        masked[range].fill(true);
+    }
     line.char_indices()
         .map(|(at, c)| match c {
-            _ if masked(at) && !c.is_whitespace() => '*',
+            _ if masked[at] && !c.is_whitespace() => '*',
             '\t' => ' ',
             _ if c.is_control() => '·',
             _ => c,
@@ -54,9 +55,9 @@ pub(crate) fn shown(text: &str) -> String {
     }
 }
 
-/// What follows `name:` up to the end of the line, for every secret name.
-fn after_secret_names(line: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    line.match_indices(':').filter_map(|(colon, _)| {
+/// What follows the first `name:` of a secret, up to the end of the line.
+fn after_secret_name(line: &str) -> Option<Range<usize>> {
+    line.match_indices(':').find_map(|(colon, _)| {
         let before = line[..colon].trim_end().trim_end_matches(['"', '\'']);
         let name = before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).next()?;
         let value = &line[colon + 1..];

@@ -79,6 +79,9 @@ impl fmt::Display for Report {
 
 impl std::error::Error for Report {}
 
+/// Names that one unknown name is compared with.
+const COMPARED_MAX: usize = 1_000;
+
 /// The known name that `name` was probably meant to be.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
@@ -89,6 +92,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     }
     known
         .into_iter()
+        .take(COMPARED_MAX)
         .map(|candidate| (strsim::damerau_levenshtein(&name, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= reach && *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)

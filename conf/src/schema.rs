@@ -12,6 +12,12 @@ pub fn schema() -> Value {
     of::<File>()
 }
 
+/// Of a file of the catalogue.
+#[must_use]
+pub fn catalogue_schema() -> Value {
+    of::<tollgate_meter::CatalogueFile>()
+}
+
 fn of<T: JsonSchema>() -> Value {
     sorted(SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value())
 }

@@ -29,35 +29,30 @@ const fn openai(
 
 /// All of them, in the order in which `tollgate init` proposes them.
 pub(crate) const VENDORS: [Vendor; 9] = [
-    openai("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", ["gpt-5-mini", "gpt-5"]),
+    openai("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", ["gpt-5.4-mini", "gpt-6.1-sol"]),
     Vendor {
         name: "anthropic",
         dialect: Dialect::Anthropic,
         base_url: "https://api.anthropic.com",
         variable: "ANTHROPIC_API_KEY",
         local: false,
-        models: ["claude-haiku-4-5", "claude-sonnet-4-5"],
+        models: ["claude-haiku-4-5", "claude-sonnet-5"],
     },
     openai("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", ["mistral-small-latest", "mistral-large-latest"]),
-    openai(
-        "groq",
-        "https://api.groq.com/openai/v1",
-        "GROQ_API_KEY",
-        ["llama-3.1-8b-instant", "llama-3.3-70b-versatile"],
-    ),
+    openai("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", ["openai/gpt-oss-120b", "openai/gpt-oss-120b"]),
     openai("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", ["deepseek-chat", "deepseek-reasoner"]),
-    openai("xai", "https://api.x.ai/v1", "XAI_API_KEY", ["grok-3-mini", "grok-4"]),
+    openai("xai", "https://api.x.ai/v1", "XAI_API_KEY", ["grok-4.5", "grok-4.5"]),
     openai(
         "openrouter",
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY",
-        ["openai/gpt-5-mini", "anthropic/claude-sonnet-4.5"],
+        ["openai/gpt-5.4-mini", "anthropic/claude-sonnet-5"],
     ),
     openai(
         "together",
         "https://api.together.xyz/v1",
         "TOGETHER_API_KEY",
-        ["meta-llama/Llama-3.2-3B-Instruct-Turbo", "meta-llama/Llama-3.3-70B-Instruct-Turbo"],
+        ["openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V3.1"],
     ),
     Vendor {
         name: "ollama",

@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake. Each part notes its own and hands on what is right, so that
 //! the parts after it can be checked as well; whether there is a [`Config`] is decided at the end.
 
+mod books;
 mod keys;
 mod names;
 mod places;
@@ -52,13 +53,14 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
     let tenants = keys::tenants(&keys, desk);
     let keys = keys::keys(&keys.value, limits.key, desk);
     let providers = providers::providers(&providers, timeouts, desk);
-    let mut places = places::endpoints(&endpoints, &providers, desk);
+    let catalogue = books::catalogue(&catalogue, desk);
+    let mut places = places::endpoints(&endpoints, &providers, catalogue.as_ref(), desk);
     let models = plans::models(&models, &mut places, desk);
     let routes = plans::routes(&routes, &models, &tenants, &mut places, desk);
     let health = health_policy(&health, desk);
     let filters = filters.into_iter().map(|filter| entry(filter.value, desk)).collect();
     let log = server::log(log, desk);
-    let (_, _) = (classify, catalogue);
+    let _ = classify;
     if desk.document.is_wrong() || !desk.elsewhere.is_empty() {
         return None;
     }
@@ -73,6 +75,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         timeouts,
         health,
         limits,
+        catalogue: catalogue?,
         filters,
         log,
         files: Vec::new(),

@@ -36,6 +36,10 @@ impl Names {
         self.is_complete
     }
 
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.known.contains(name)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         self.known.iter().map(String::as_str)
     }

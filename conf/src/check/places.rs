@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tollgate_meter::Catalogue;
+
 use crate::checked::{Endpoint, PriceKey};
 use crate::file::{EndpointFile, Text};
 use crate::located::{Located, Named};
@@ -23,6 +25,7 @@ pub(super) struct Places<'a> {
 pub(super) fn endpoints<'a>(
     file: &Located<Named<Located<EndpointFile>>>,
     providers: &'a Providers,
+    catalogue: Option<&Catalogue>,
     desk: &mut Desk<'_>,
 ) -> Places<'a> {
     let names = file.iter().map(|(name, _)| name.as_str());
@@ -30,20 +33,26 @@ pub(super) fn endpoints<'a>(
     let mut places = Places { list: Vec::new(), by_name: HashMap::new(), names, providers };
     for (name, endpoint) in file.iter() {
         check_name(name, "an endpoint", false, desk);
-        if let Some(endpoint) = one(name, endpoint, providers, desk) {
+        if let Some(endpoint) = one(name, endpoint, providers, catalogue, desk) {
             places.add(endpoint);
         }
     }
     places
 }
 
-fn one(name: &Text, file: &EndpointFile, providers: &Providers, desk: &mut Desk<'_>) -> Option<Endpoint> {
+fn one(
+    name: &Text,
+    file: &EndpointFile,
+    providers: &Providers,
+    catalogue: Option<&Catalogue>,
+    desk: &mut Desk<'_>,
+) -> Option<Endpoint> {
     let EndpointFile { provider, model, base_url, timeouts, price_as } = file;
     providers.names.expect(provider, "provider", "configured are", "add it under `providers`", desk);
     if model.is_empty() {
         desk.note(model, "the model's id is empty", "write the id that the vendor gives it");
     }
-    let price_as = price_as.as_ref().map(|text| price_key(text, desk));
+    let price_as = price_as.as_ref().map(|text| price_key(text, catalogue, desk));
     let found = providers.get(provider);
     let own_base = base_url.as_ref().map(|text| base(text, found.map(|(_, p)| p.dialect), desk));
     let (index, provider) = found?;
@@ -60,11 +69,17 @@ fn one(name: &Text, file: &EndpointFile, providers: &Providers, desk: &mut Desk<
     })
 }
 
-fn price_key(text: &Text, desk: &mut Desk<'_>) -> Option<PriceKey> {
+fn price_key(text: &Text, catalogue: Option<&Catalogue>, desk: &mut Desk<'_>) -> Option<PriceKey> {
     let key = text.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty());
     if key.is_none() {
         let what = format!("`{}` names no catalogue entry", desk.shown(text));
         desk.note(text, what, "write `provider/model`, as the catalogue has it");
+    }
+    if let Some(((provider, model), catalogue)) = key.zip(catalogue)
+        && catalogue.lookup(provider, model).is_none()
+    {
+        let what = format!("the catalogue has no entry `{}`", desk.shown(text));
+        desk.note(text, what, "write one that `conf/models/` has, or add a file of your own under `catalogue.files`");
     }
     key.map(|(provider, model)| PriceKey { provider: provider.into(), model: model.into() })
 }
@@ -91,7 +106,7 @@ impl Places<'_> {
     pub(super) fn blame(&self, candidate: &Text, models: Option<&Names>, desk: &mut Desk<'_>) {
         let shown = desk.shown(candidate);
         match candidate.split_once('/') {
-            Some((provider, model)) if self.providers.names.iter().any(|known| known == provider) => {
+            Some((provider, model)) if self.providers.names.contains(provider) => {
                 if model.is_empty() {
                     desk.note(candidate, format!("`{shown}` has no model after its slash"), "write `provider/model`");
                 }
@@ -110,7 +125,7 @@ impl Places<'_> {
     }
 
     fn blame_name(&self, candidate: &Text, shown: &str, models: Option<&Names>, desk: &mut Desk<'_>) {
-        let is_known_but_wrong = self.names.iter().any(|known| known == candidate.value);
+        let is_known_but_wrong = self.names.contains(candidate);
         if is_known_but_wrong || !self.names.is_complete() || models.is_some_and(|models| !models.is_complete()) {
             return;
         }

@@ -1,6 +1,6 @@
 //! Models and routes: which endpoints serve what.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::checked::{Model, Route};
@@ -75,7 +75,7 @@ fn claim(name: &Text, taken: &mut HashMap<String, String>, places: &Places<'_>, 
         desk.note(name, what, "choose another name, or remove one of the two");
         return;
     }
-    if places.names.iter().any(|endpoint| endpoint == name.value) {
+    if places.names.contains(name) {
         let what =
             format!("`{}` is also the name of an endpoint: as a candidate it could mean either", desk.shown(name));
         desk.note(name, what, "rename one of the two");
@@ -96,19 +96,16 @@ fn indices(
             "name at least one: `candidates: [provider/model]`",
         );
     }
-    let mut indices = Vec::new();
-    for (at, candidate) in candidates.iter().enumerate() {
-        if candidates[..at].iter().any(|earlier| earlier.value == candidate.value) {
+    let (mut indices, mut found) = (Vec::new(), HashSet::new());
+    let mut given = HashSet::new();
+    for candidate in candidates.iter() {
+        if !given.insert(&candidate.value) {
             let what = format!("`{}` is a candidate already", desk.shown(candidate));
             desk.note(candidate, what, "name each candidate once");
             continue;
         }
-        for index in lookup(candidate, desk) {
-            // A model of a route may bring what another one brought.
-            if !indices.contains(&index) {
-                indices.push(index);
-            }
-        }
+        // A model of a route may bring what another one brought.
+        indices.extend(lookup(candidate, desk).into_iter().filter(|index| found.insert(*index)));
     }
     if indices.len() > CANDIDATES_MAX {
         let what = format!("these are {} candidates; at most {CANDIDATES_MAX} are tried", indices.len());
@@ -125,12 +122,12 @@ pub(super) fn routes(
     desk: &mut Desk<'_>,
 ) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::with_capacity(file.len());
+    let mut names = HashSet::new();
     let mut takes_all: Option<Arc<str>> = None;
     for route in file {
         let RouteFile { name, r#match, classify, candidates } = &route.value;
         check_name(name, "a route", false, desk);
-        let twice = routes.iter().any(|earlier| *earlier.name == *name.value);
-        if twice {
+        if !names.insert(&name.value) {
             let what = format!("there are two routes `{}`", desk.shown(name));
             desk.note(name, what, "rename one, or remove it");
         }

@@ -11,6 +11,8 @@ use super::Desk;
 
 /// A body is held in memory whole.
 const BODY_MAX: u64 = 1 << 30;
+/// More addresses than anyone needs.
+const LISTEN_MAX: usize = 64;
 /// More threads than any machine here has cores.
 const THREADS_MAX: usize = 1024;
 
@@ -32,7 +34,8 @@ pub(super) fn server(file: ServerFile, desk: &mut Desk<'_>) -> Option<Server> {
     if let Some(ops_address) = ops_address
         && listen.iter().any(|listener| collide(listener.address, ops_address))
     {
-        desk.note(&ops, "clients are served at this address already", "give health and metrics a port of their own");
+        let what = format!("`server.ops` is {ops_address}, where clients are served already");
+        desk.note(&ops, what, "give health and metrics a port of their own");
     }
     if !(1..=BODY_MAX).contains(&max_body.0) {
         desk.note(&max_body, "a body is held in memory: `max_body` is between 1 byte and 1GiB", "write `32MiB`, say");
@@ -58,7 +61,14 @@ fn listeners(file: Vec<Located<ListenFile>>, desk: &mut Desk<'_>) -> Vec<Listen>
     let mut listen: Vec<Listen> = Vec::new();
     let defaults =
         || vec![Located::nowhere(ListenFile { address: Located::nowhere(defaults::LISTEN.into()), tls: None })];
-    for listener in if file.is_empty() { defaults() } else { file } {
+    if let Some(extra) = file.get(LISTEN_MAX) {
+        desk.note(
+            extra,
+            format!("at most {LISTEN_MAX} addresses"),
+            "listen on `0.0.0.0` or `[::]` for every interface",
+        );
+    }
+    for listener in if file.is_empty() { defaults() } else { file }.into_iter().take(LISTEN_MAX) {
         let ListenFile { address: text, tls } = listener.value;
         let tls = tls.and_then(|tls| certificate(&tls, desk));
         let Some(address) = address(&text, desk) else { continue };

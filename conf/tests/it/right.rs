@@ -111,8 +111,8 @@ fn names_become_indices_and_what_is_left_out_comes_from_above() {
     let haiku = &config.endpoints[endpoint("anthropic/claude-haiku-4-5")];
     assert_eq!((haiku.timeouts.first_byte, haiku.timeouts.idle), (Duration::from_secs(120), Duration::from_secs(60)));
 
-    let model = config.models.iter().find(|m| &*m.name == "gpt-5-mini").expect("the model");
-    let chain = ["openai/gpt-5-mini", "anthropic/claude-haiku-4-5", "nearby"].map(endpoint);
+    let model = config.models.iter().find(|m| &*m.name == "gpt-5.4-mini").expect("the model");
+    let chain = ["openai/gpt-5.4-mini", "anthropic/claude-haiku-4-5", "nearby"].map(endpoint);
     assert_eq!((&model.candidates[..], &*model.aliases[1]), (&chain[..], "fast"));
     let route = &config.routes[0];
     assert_eq!(route.candidates, ["nearby", "ollama/llama3.2"].map(endpoint), "a model stands for its candidates");
@@ -131,6 +131,18 @@ fn names_become_indices_and_what_is_left_out_comes_from_above() {
     assert_eq!((&*filter.name, filter.slot, &filter.conf["tag"]), ("sample", Slot::AfterClassify, &"gateway".into()));
     assert!(filter.at.ends_with("tollgate.yaml:128:10"), "{}", filter.at);
     assert!(config.files[0].ends_with("tollgate.yaml"));
+}
+
+#[test]
+fn an_operators_prices_stand_over_ours() {
+    let text = "provider: openai\nsource: contract\nchecked_on: 2026-01-01\nmodels:\n- {id: gpt-5.4-mini, prices: {input: 0.1, output: 0.2}}\n";
+    let world = World::default().file("mine.yaml", text);
+    let config = parse("t.yaml", "catalogue: {files: [mine.yaml]}\n", &world).expect("right");
+    let usage = tollgate_api::Usage { input: 1_000_000, ..Default::default() };
+    let cost =
+        |model| config.catalogue.lookup("openai", model)?.prices.as_ref().map(|p| p.cost(&usage).input.to_string());
+    assert_eq!(cost("gpt-5.4-mini").as_deref(), Some("0.1"));
+    assert!(cost("gpt-5-nano").is_some(), "the others are still there");
 }
 
 #[test]
@@ -186,6 +198,12 @@ fn what_init_writes_passes_its_own_check_and_holds_no_value() {
     let text = tollgate_conf::init(&all);
     let config = parse("t.yaml", &text, &all).unwrap_or_else(|report| panic!("{text}\n{report}"));
     assert_eq!((config.providers.len(), config.models[0].candidates.len()), (8, 8));
+    for endpoint in &config.endpoints {
+        let provider = &*endpoint.price_as.provider;
+        let is_sold = !["openrouter"].contains(&provider);
+        let priced = config.catalogue.lookup(provider, &endpoint.price_as.model).is_some();
+        assert!(priced || !is_sold, "{} is proposed but has no price", endpoint.name);
+    }
     assert!(!text.contains("geheim") && text.starts_with("# yaml-language-server: "));
 
     let none = tollgate_conf::init(&World::default());
@@ -241,5 +259,6 @@ fn is_current(path: &str, text: &str) {
 #[test]
 fn the_checked_in_schema_and_reference_are_current() {
     is_current("tollgate.schema.json", &format!("{:#}\n", tollgate_conf::schema()));
+    is_current("catalogue.schema.json", &format!("{:#}\n", tollgate_conf::catalogue_schema()));
     is_current("../docs/configuration.md", &tollgate_conf::reference_markdown());
 }

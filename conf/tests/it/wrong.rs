@@ -10,6 +10,11 @@ fn report(text: &str) -> Report {
         .with("EMPTY", "")
         .file("empty.pem", "")
         .file("blank", "\n")
+        .file(
+            "prices.yaml",
+            "provider: v\nsource: s\nchecked_on: 2026-01-01\nmodels:\n- {id: m, prices: {inptu: 1, output: 1e-7}}\n",
+        )
+        .file("double.yaml", "provider: v\nsource: s\nchecked_on: 2026-01-01\nmodels:\n- {id: m}\n- {id: m}\n")
         .file("cert.pem", "-----BEGIN CERTIFICATE-----\n");
     match parse("t.yaml", text, &world) {
         Ok(_) => panic!("nothing is said about\n{text}"),
@@ -139,7 +144,10 @@ fn variables_that_cannot_be_filled_in_are_named() {
 fn servers_that_cannot_listen() {
     let cases: &[(&str, &[Said<'_>])] = &[
         ("server: {ops: localhost:1}\n", &[("1:15", "`localhost:1` is no IP address with a port", "127.0.0.1:4000")]),
-        ("server: {ops: 127.0.0.1:4000}\n", &[("1:15", "served at this address already", "a port of their own")]),
+        (
+            "server: {ops: 127.0.0.1:4000}\n",
+            &[("1:15", "`server.ops` is 127.0.0.1:4000, where clients are served already", "a port of their own")],
+        ),
         (
             "server:\n  listen:\n  - address: 0.0.0.0:1\n  - address: 127.0.0.1:1\n",
             &[("4:14", "is taken by an address above", "change its port")],
@@ -304,6 +312,27 @@ fn references_point_at_their_own_line() {
     for (text, said) in cases {
         check(&format!("{TWO}{text}"), said);
     }
+}
+
+#[test]
+fn mistakes_in_the_files_beside_it_point_into_those() {
+    let text = "catalogue:\n  files: [prices.yaml, double.yaml, gone.yaml]\nlog: {lvl: info}\n";
+    let report = report(text);
+    let spots: Vec<_> =
+        report.problems().iter().map(|p| format!("{}:{}:{} {}", p.file, p.line, p.column, p.what)).collect();
+    let expected = [
+        "t.yaml:2:37 the catalogue's file cannot be read",
+        "t.yaml:3:7 there is no member `lvl` here",
+        "prices.yaml:5:20 there is no member `inptu` here",
+        "prices.yaml:5:38 ",
+        "double.yaml:6:8 `v` has the model `m` twice",
+    ];
+    assert_eq!(spots.len(), expected.len(), "{report}");
+    for (spot, expected) in spots.iter().zip(expected) {
+        assert!(spot.starts_with(expected), "{expected}\n{report}");
+    }
+    let priced = format!("{TWO}endpoints: {{e: {{provider: p, model: m, price_as: openai/gpt-0}}}}\n");
+    check(&priced, &[("2:50", "the catalogue has no entry `openai/gpt-0`", "`catalogue.files`")]);
 }
 
 #[test]

@@ -1,0 +1,34 @@
+//! The files beside the configuration: the catalogue of models and prices, the rules of labels.
+
+use tollgate_meter::{Catalogue, CatalogueError, CatalogueFile, DEFAULT_FILES};
+
+use crate::document::Document;
+use crate::file;
+
+use super::Desk;
+
+/// The built-in catalogue with the operator's files over it; `None` when one of those is wrong.
+pub(super) fn catalogue(file: &file::CatalogueFile, desk: &mut Desk<'_>) -> Option<Catalogue> {
+    let file::CatalogueFile { files } = file;
+    let mut read: Vec<_> = DEFAULT_FILES.iter().map(|(name, text)| entries(name, text, desk)).collect();
+    for path in files {
+        let found = desk.file(path, "the catalogue's file");
+        read.push(found.and_then(|(path, text)| entries(&path.display().to_string(), &text, desk)));
+    }
+    let read: Option<Vec<_>> = read.into_iter().collect();
+    // Each file has been tried alone, and they cannot contradict each other.
+    Catalogue::new(read?).ok()
+}
+
+fn entries(name: &str, text: &str, desk: &mut Desk<'_>) -> Option<CatalogueFile> {
+    let mut document = Document::open(name, text, desk.reads);
+    let file: Option<CatalogueFile> = document.read();
+    if let Some(Err(error)) = file.clone().map(|file| Catalogue::new([file])) {
+        let (CatalogueError::Duplicate { model, .. } | CatalogueError::Steps { model, .. }) = &error;
+        let place = document.last_scalar(model);
+        document.note(place, error.to_string(), "");
+    }
+    let is_wrong = document.is_wrong();
+    desk.elsewhere.append(&mut document.into_problems());
+    file.filter(|_| !is_wrong)
+}
