@@ -4,18 +4,17 @@
 //! read again, until nothing is left to complain about. What must be there but may have been in a
 //! part that was cut is not complained about a second time.
 
+mod inside;
+
 use std::cell::Cell;
 
-use serde::de::value::{StrDeserializer, UsizeDeserializer};
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor,
-};
+use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::fault::{Fault, Kind};
 use crate::located::LOCATED;
 use crate::tree::{Place, Scalar, Tree, Value};
+use inside::{Entries, Items, PlaceAndValue, Variant};
 
 /// More mistakes than anyone reads at once.
 const FAULTS_MAX: usize = 100;
@@ -30,10 +29,14 @@ pub(crate) fn read<T: DeserializeOwned>(tree: &mut Tree, mut note: impl FnMut(&T
             Ok(value) => return Some(value),
             Err(fault) => fault,
         };
-        let place = fault.place.unwrap_or(Place::ROOT);
+        let mut place = fault.place.unwrap_or(Place::ROOT);
         let may_be_in_what_was_cut = matches!(fault.kind, Kind::Missing(_)) && tree.is_damaged(place);
-        if !may_be_in_what_was_cut {
+        if !may_be_in_what_was_cut && !tree.is_cut(place) {
             note(tree, place, fault.kind);
+        }
+        // What is cut and looked at all the same cannot be done without: then its parent goes too.
+        while tree.is_cut(place) {
+            place = tree.parent(place)?;
         }
         if place == Place::ROOT {
             return None;
@@ -252,110 +255,81 @@ fn visit_plain<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value,
     }
 }
 
-struct Items<'a> {
-    reader: Reader<'a>,
-    rest: std::slice::Iter<'a, Place>,
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
 
-impl<'de> SeqAccess<'de> for Items<'_> {
-    type Error = Fault;
+    use serde::Deserialize;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let tree = self.reader.tree;
-        let Some(place) = self.rest.find(|place| !tree.is_cut(**place)) else { return Ok(None) };
-        let item = self.reader.go(*place)?;
-        seed.deserialize(item).map(Some).map_err(|fault| fault.at(*place))
+    use super::*;
+    use crate::sources::SystemSources;
+    use crate::tree::grow;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct All {
+        number: u8,
+        fraction: f64,
+        text: String,
+        list: Vec<i32>,
+        map: BTreeMap<String, u8>,
+        words: Vec<Word>,
+        maybe: Option<bool>,
     }
-}
 
-struct Entries<'a> {
-    reader: Reader<'a>,
-    rest: std::slice::Iter<'a, (Place, Place)>,
-    value: Option<Place>,
-}
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case", deny_unknown_fields)]
+    enum Word {
+        Bare,
+        Carrying(u8),
+        Holding { inside: u8 },
+    }
 
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Fault;
+    /// What could be read, and where the mistakes were.
+    fn all(text: &str) -> (Option<All>, Vec<String>) {
+        let (mut tree, slips) = grow(text, &SystemSources);
+        assert!(slips.is_empty(), "{slips:?}");
+        let mut faults = Vec::new();
+        let value = read(&mut tree, |tree, place, _| faults.push(tree.path(place)));
+        (value, faults)
+    }
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let tree = self.reader.tree;
-        let Some((key, value)) = self.rest.find(|(key, value)| !tree.is_cut(*key) && !tree.is_cut(*value)) else {
-            return Ok(None);
+    #[test]
+    fn every_kind_of_value_is_read() {
+        let text = "number: 7\nfraction: 0.5\ntext: 007\nlist: [1, -2]\nmap: {a: 1}\nwords: [bare, carrying: 3, holding: {inside: 4}]\nmaybe: true\n";
+        let expected = All {
+            number: 7,
+            fraction: 0.5,
+            text: "007".into(),
+            list: vec![1, -2],
+            map: BTreeMap::from([("a".into(), 1)]),
+            words: vec![Word::Bare, Word::Carrying(3), Word::Holding { inside: 4 }],
+            maybe: Some(true),
         };
-        self.value = Some(*value);
-        let key_reader = self.reader.go(*key)?;
-        seed.deserialize(key_reader).map(Some).map_err(|fault| fault.at(*key))
+        assert_eq!(all(text), (Some(expected), Vec::new()));
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let place = self.value.take().ok_or_else(|| Fault::new(Kind::Other("a value was asked for twice".into())))?;
-        let value = self.reader.go(place)?;
-        seed.deserialize(value).map_err(|fault| fault.at(place))
-    }
-}
-
-/// `word: value`, where a word may carry more.
-struct Variant<'a> {
-    reader: Reader<'a>,
-    key: Place,
-    value: Place,
-}
-
-impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
-    type Error = Fault;
-    type Variant = Carried<'a>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Carried<'a>), Fault> {
-        let word = self.reader.tree.scalar(self.key).map_or("", |scalar| &scalar.text);
-        let word: StrDeserializer<'_, Fault> = word.into_deserializer();
-        let word = seed.deserialize(word).map_err(|fault| fault.at(self.key))?;
-        Ok((word, Carried(self.reader.go(self.value)?)))
-    }
-}
-
-struct Carried<'a>(Reader<'a>);
-
-impl<'de> VariantAccess<'de> for Carried<'_> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        match self.0.is_null() {
-            true => Ok(()),
-            false => Err(Fault::new(Kind::Type { expected: "nothing".into(), found: "a value" }).at(self.0.place)),
-        }
+    #[test]
+    fn what_is_right_is_read_and_every_mistake_is_told_once() {
+        let text = "number: 300\nfraction: x\nlist: [1, b, 3]\nmap: {a: 1, b: no}\nwords: [bare, carrying: x, holding: {outside: 4}, odd]\nmore: 1\n";
+        let (value, faults) = all(text);
+        let expected = [
+            "number",
+            "fraction",
+            "list[1]",
+            "map.b",
+            "words[1].carrying",
+            "words[2].holding.outside",
+            "words[3]",
+            "more",
+        ];
+        assert_eq!(faults, expected);
+        let value = value.expect("enough is left");
+        assert_eq!((value.list, value.map.len(), value.words), (vec![1, 3], 1, vec![Word::Bare]));
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        seed.deserialize(self.0).map_err(|fault| fault.at(self.0.place))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.0.visit_items(visitor).map_err(|fault| fault.at(self.0.place))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        self.0.visit_entries(visitor).map_err(|fault| fault.at(self.0.place))
-    }
-}
-
-/// What a `Located` asks for: where it is, then what it is.
-struct PlaceAndValue<'a> {
-    reader: Reader<'a>,
-    told: usize,
-}
-
-impl<'de> SeqAccess<'de> for PlaceAndValue<'_> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        self.told += 1;
-        match self.told {
-            1 => {
-                let place: UsizeDeserializer<Fault> = self.reader.place.0.into_deserializer();
-                seed.deserialize(place).map(Some)
-            }
-            2 => seed.deserialize(self.reader).map(Some),
-            _ => Ok(None),
-        }
+    #[test]
+    fn a_file_that_is_wrong_as_a_whole_is_one_mistake() {
+        assert_eq!(all("[1]"), (None, vec![String::new()]));
     }
 }

@@ -112,15 +112,19 @@ impl Tree {
     /// Leaves a node out from now on.
     pub(crate) fn cut(&mut self, place: Place) {
         self.nodes[place.0].cut = true;
-        if let Some((parent, _)) = self.nodes[place.0].parent {
+        if let Some(parent) = self.parent(place) {
             self.nodes[parent.0].damaged = true;
         }
     }
 
+    /// The map or list that a node is in.
+    pub(crate) fn parent(&self, place: Place) -> Option<Place> {
+        self.nodes[place.0].parent.map(|(parent, _)| parent)
+    }
+
     /// The value that belongs to a key.
     pub(crate) fn value_of(&self, key: Place) -> Option<Place> {
-        let (parent, _) = self.nodes[key.0].parent?;
-        let Value::Map(entries) = self.value(parent) else { return None };
+        let Value::Map(entries) = self.value(self.parent(key)?) else { return None };
         entries.iter().find(|(k, _)| *k == key).map(|(_, value)| *value)
     }
 
