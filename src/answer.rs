@@ -46,7 +46,7 @@ async fn deliver_whole(
 ) -> Result<(), End> {
     let usage = match endpoint.dialect.usage(&body) {
         Some(usage) => usage,
-        None => estimate::whole(tally, body.clone()).await,
+        None => estimate::whole(tally, endpoint.dialect, body.clone()).await,
     };
     let cost = endpoint.price(&usage);
     let body = speak(endpoint, body, tally)?;
