@@ -15,13 +15,14 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tollgate_api::Slot;
 use tollgate_auth::{Algorithm, StoredKey};
+use tollgate_classify::Classify;
 use tollgate_meter::Catalogue;
 use tollgate_translate::Dialect;
 
 use crate::Match;
 
 /// A configuration without mistakes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// Where and how clients are served.
     pub server: Server,
@@ -43,6 +44,8 @@ pub struct Config {
     pub health: HealthPolicy,
     /// What a client may ask for, and how often.
     pub limits: Limits,
+    /// What labels requests.
+    pub classifier: Arc<dyn Classify>,
     /// Models and their prices.
     pub catalogue: Catalogue,
     /// The filters, in the order of the file.

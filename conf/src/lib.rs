@@ -38,7 +38,7 @@ pub use matching::{Match, Pattern};
 pub use problem::{Problem, Report};
 pub use reference::reference_markdown;
 pub use restart::restart_needed;
-pub use schema::{catalogue_schema, schema};
+pub use schema::{catalogue_schema, classify_schema, schema};
 pub use sources::{Sources, SystemSources};
 
 use check::Desk;

@@ -12,6 +12,12 @@ pub fn schema() -> Value {
     of::<File>()
 }
 
+/// Of a file of rules for labels.
+#[must_use]
+pub fn classify_schema() -> Value {
+    of::<tollgate_classify::RulesFile>()
+}
+
 /// Of a file of the catalogue.
 #[must_use]
 pub fn catalogue_schema() -> Value {

@@ -1,5 +1,8 @@
 //! The files beside the configuration: the catalogue of models and prices, the rules of labels.
 
+use std::sync::Arc;
+
+use tollgate_classify::{Classifier, Classify, DEFAULT_RULES, RulesError, RulesFile};
 use tollgate_meter::{Catalogue, CatalogueError, CatalogueFile, DEFAULT_FILES};
 
 use crate::document::Document;
@@ -31,4 +34,30 @@ fn entries(name: &str, text: &str, desk: &mut Desk<'_>) -> Option<CatalogueFile>
     let is_wrong = document.is_wrong();
     desk.elsewhere.append(&mut document.into_problems());
     file.filter(|_| !is_wrong)
+}
+
+/// The operator's rules, or the built-in ones; `None` when they are wrong.
+pub(super) fn classifier(file: &file::ClassifyFile, desk: &mut Desk<'_>) -> Option<Arc<dyn Classify>> {
+    let file::ClassifyFile { rules } = file;
+    let (name, text) = match rules {
+        None => ("classify.yaml".to_owned(), DEFAULT_RULES.to_owned()),
+        Some(path) => {
+            let (path, text) = desk.file(path, "the file of rules")?;
+            (path.display().to_string(), text)
+        }
+    };
+    let mut document = Document::open(&name, &text, desk.reads);
+    let made = document.read().map(|rules: RulesFile| Classifier::new(rules));
+    if let Some(Err(error)) = &made {
+        let rule = match error {
+            RulesError::Duplicate(rule) | RulesError::EmptyWord(rule) | RulesError::Pattern { name: rule, .. } => rule,
+            RulesError::Words(_) => "",
+        };
+        let place = document.last_scalar(rule);
+        document.note(place, error.to_string(), "");
+    }
+    let is_wrong = document.is_wrong();
+    desk.elsewhere.append(&mut document.into_problems());
+    let classifier = made?.ok().filter(|_| !is_wrong)?;
+    Some(Arc::new(classifier))
 }

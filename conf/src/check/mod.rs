@@ -60,7 +60,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
     let health = health_policy(&health, desk);
     let filters = filters.into_iter().map(|filter| entry(filter.value, desk)).collect();
     let log = server::log(log, desk);
-    let _ = classify;
+    let classifier = books::classifier(&classify, desk);
     if desk.document.is_wrong() || !desk.elsewhere.is_empty() {
         return None;
     }
@@ -75,6 +75,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         timeouts,
         health,
         limits,
+        classifier: classifier?,
         catalogue: catalogue?,
         filters,
         log,

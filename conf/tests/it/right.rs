@@ -134,6 +134,22 @@ fn names_become_indices_and_what_is_left_out_comes_from_above() {
 }
 
 #[test]
+fn an_operators_rules_take_the_place_of_ours() {
+    let world = World::default().file(
+        "rules.yaml",
+        "otherwise: creative\ncomplex_at: 1\nrules:\n- {name: only, task: code, words: [sesame]}\n",
+    );
+    let label = |text: &str| {
+        let config = parse("t.yaml", text, &world).expect("right");
+        let messages = r#"[{"role": "user", "content": "Translate this into French: good morning"}]"#;
+        let surface = tollgate_api::Surface::ChatCompletions;
+        config.classifier.label(&tollgate_classify::Input { surface, messages, tools: false }).task
+    };
+    assert_eq!(label(""), Some(Task::Translation));
+    assert_eq!(label("classify: {rules: rules.yaml}\n"), Some(Task::Creative));
+}
+
+#[test]
 fn an_operators_prices_stand_over_ours() {
     let text = "provider: openai\nsource: contract\nchecked_on: 2026-01-01\nmodels:\n- {id: gpt-5.4-mini, prices: {input: 0.1, output: 0.2}}\n";
     let world = World::default().file("mine.yaml", text);
@@ -259,6 +275,7 @@ fn is_current(path: &str, text: &str) {
 #[test]
 fn the_checked_in_schema_and_reference_are_current() {
     is_current("tollgate.schema.json", &format!("{:#}\n", tollgate_conf::schema()));
+    is_current("classify.schema.json", &format!("{:#}\n", tollgate_conf::classify_schema()));
     is_current("catalogue.schema.json", &format!("{:#}\n", tollgate_conf::catalogue_schema()));
     is_current("../docs/configuration.md", &tollgate_conf::reference_markdown());
 }
