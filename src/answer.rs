@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
-use pingora_timeout::timeout;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use pingora_timeout::timeout;
 use tollgate_api::{Code, Event, Outcome, Refusal, Surface, Usage};
 use tollgate_translate::{AnswerHead, Phase, assemble, error_event};
 
@@ -71,11 +71,8 @@ fn speak(endpoint: &Endpoint, body: Bytes, tally: &mut Tally) -> Result<Bytes, E
     for event in &mut events {
         live.chain.on_event(exchange, states, event);
     }
-    let head = AnswerHead {
-        id: tally.id.to_string(),
-        model: endpoint.model.to_string(),
-        created: clock::unix_seconds(),
-    };
+    let head =
+        AnswerHead { id: tally.id.to_string(), model: endpoint.model.to_string(), created: clock::unix_seconds() };
     Ok(Bytes::from(assemble(exchange.call.surface, head, &events, None)))
 }
 

@@ -95,7 +95,9 @@ pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'
             return Ok(Err(wire));
         }
         if !is_event_stream(answer) {
-            return Err(Fail::Garbage(tollgate_translate::Garbage("a stream was asked for, something else came".into())));
+            return Err(Fail::Garbage(tollgate_translate::Garbage(
+                "a stream was asked for, something else came".into(),
+            )));
         }
         first_content(wire, endpoint, shape, head, watch).await.map(Ok)
     })

@@ -111,11 +111,8 @@ async fn one(
 ) -> Result<Begun, Fail> {
     let live = Arc::clone(&tally.live);
     let number = u32::try_from(tally.tried.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let head_of_answer = AnswerHead {
-        id: tally.id.to_string(),
-        model: endpoint.model.to_string(),
-        created: clock::unix_seconds(),
-    };
+    let head_of_answer =
+        AnswerHead { id: tally.id.to_string(), model: endpoint.model.to_string(), created: clock::unix_seconds() };
     let (Some(exchange), states) = (tally.exchange.as_ref(), &mut tally.states) else {
         return Err(Fail::Broken("the request was not read"));
     };
@@ -205,8 +202,7 @@ fn out_of_time() -> Refusal {
 /// What each endpoint said, and when it is worth coming back.
 fn nobody_answered(plan: &Plan<'_>, tally: &Tally) -> Refusal {
     let now = clock::now_ms();
-    let mut said: Vec<String> =
-        tally.tried.iter().map(|t| format!("{}: {}", t.endpoint.name, t.sentence)).collect();
+    let mut said: Vec<String> = tally.tried.iter().map(|t| format!("{}: {}", t.endpoint.name, t.sentence)).collect();
     let mut soonest = None;
     for endpoint in plan.candidates() {
         if let State::Tripped { until_ms } = endpoint.health.state(now) {

@@ -124,7 +124,8 @@ impl Place {
                 return Ok(peer);
             }
         }
-        let found = tokio::time::timeout(Duration::from_secs(5), tokio::net::lookup_host((&*self.host, self.port))).await;
+        let found =
+            tokio::time::timeout(Duration::from_secs(5), tokio::net::lookup_host((&*self.host, self.port))).await;
         self.looking.store(false, Relaxed);
         self.looked_up_ms.store(clock::now_ms(), Relaxed);
         if let Some(address) = found.ok().and_then(Result::ok).and_then(|mut all| all.next()) {

@@ -8,8 +8,8 @@ use pingora::proxy::Session;
 use tollgate_api::{Code, Refusal};
 use tollgate_auth::{Check, KeyError, Kind, presented};
 
-use crate::live::{Holder, Live};
 use crate::gateway::Gateway;
+use crate::live::{Holder, Live};
 use crate::metrics::Metrics;
 use crate::off_worker::off_worker;
 use crate::pipeline::End;

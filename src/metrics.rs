@@ -18,8 +18,7 @@ const DURATION_BUCKETS: &[f64] =
 const TTFT_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 30.0, 60.0];
 /// What we add ourselves.
-const OVERHEAD_BUCKETS: &[f64] =
-    &[0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+const OVERHEAD_BUCKETS: &[f64] = &[0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
 /// One filter, one hook.
 const FILTER_BUCKETS: &[f64] = &[0.000_001, 0.000_01, 0.0001, 0.001, 0.01, 0.1, 1.0];
 
@@ -109,28 +108,115 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let r = Registry::new();
         let metrics = Self {
-            requests: counters(&r, "tollgate_requests_total", "Requests by public model, status class and outcome.", &["model", "status_class", "outcome"]),
-            request_duration: histograms(&r, "tollgate_request_duration_seconds", "From the head of a request to the end of its answer.", &["model", "stream"], DURATION_BUCKETS),
-            first_content: histograms(&r, "tollgate_time_to_first_token_seconds", "From the head of a streamed request to the first content of its answer.", &["endpoint"], TTFT_BUCKETS),
-            overhead: Histogram::with_opts(HistogramOpts::new("tollgate_overhead_seconds", "Total time minus waiting for upstreams.").buckets(OVERHEAD_BUCKETS.to_vec())).expect("the names in this file are valid"),
-            attempts: counters(&r, "tollgate_upstream_attempts_total", "Attempts by endpoint and how they ended.", &["endpoint", "provider", "outcome"]),
-            attempt_duration: histograms(&r, "tollgate_upstream_duration_seconds", "From the start of an attempt to its first content or its failure.", &["endpoint"], DURATION_BUCKETS),
-            fallbacks: counters(&r, "tollgate_fallbacks_total", "Fallbacks from one endpoint to the next, and why.", &["from", "to", "reason"]),
-            tokens: counters(&r, "tollgate_tokens_total", "Tokens. `cached` and `cache_write` are input beside `input`; `reasoning` is part of `output`.", &["endpoint", "type"]),
-            cost: CounterVec::new(Opts::new("tollgate_cost_usd_total", "What upstreams cost, in US dollars (for graphs: money is kept as integers elsewhere)."), &["endpoint", "side"]).expect("the names in this file are valid"),
-            usage_source: counters(&r, "tollgate_usage_source_total", "Answers by who counted their tokens.", &["endpoint", "source"]),
-            unpriced: counters(&r, "tollgate_unpriced_requests_total", "Answers of models without a price in the catalogue.", &["endpoint"]),
-            health: IntGaugeVec::new(Opts::new("tollgate_endpoint_health", "1 for the state an endpoint is in."), &["endpoint", "state"]).expect("the names in this file are valid"),
+            requests: counters(
+                &r,
+                "tollgate_requests_total",
+                "Requests by public model, status class and outcome.",
+                &["model", "status_class", "outcome"],
+            ),
+            request_duration: histograms(
+                &r,
+                "tollgate_request_duration_seconds",
+                "From the head of a request to the end of its answer.",
+                &["model", "stream"],
+                DURATION_BUCKETS,
+            ),
+            first_content: histograms(
+                &r,
+                "tollgate_time_to_first_token_seconds",
+                "From the head of a streamed request to the first content of its answer.",
+                &["endpoint"],
+                TTFT_BUCKETS,
+            ),
+            overhead: Histogram::with_opts(
+                HistogramOpts::new("tollgate_overhead_seconds", "Total time minus waiting for upstreams.")
+                    .buckets(OVERHEAD_BUCKETS.to_vec()),
+            )
+            .expect("the names in this file are valid"),
+            attempts: counters(
+                &r,
+                "tollgate_upstream_attempts_total",
+                "Attempts by endpoint and how they ended.",
+                &["endpoint", "provider", "outcome"],
+            ),
+            attempt_duration: histograms(
+                &r,
+                "tollgate_upstream_duration_seconds",
+                "From the start of an attempt to its first content or its failure.",
+                &["endpoint"],
+                DURATION_BUCKETS,
+            ),
+            fallbacks: counters(
+                &r,
+                "tollgate_fallbacks_total",
+                "Fallbacks from one endpoint to the next, and why.",
+                &["from", "to", "reason"],
+            ),
+            tokens: counters(
+                &r,
+                "tollgate_tokens_total",
+                "Tokens. `cached` and `cache_write` are input beside `input`; `reasoning` is part of `output`.",
+                &["endpoint", "type"],
+            ),
+            cost: CounterVec::new(
+                Opts::new(
+                    "tollgate_cost_usd_total",
+                    "What upstreams cost, in US dollars (for graphs: money is kept as integers elsewhere).",
+                ),
+                &["endpoint", "side"],
+            )
+            .expect("the names in this file are valid"),
+            usage_source: counters(
+                &r,
+                "tollgate_usage_source_total",
+                "Answers by who counted their tokens.",
+                &["endpoint", "source"],
+            ),
+            unpriced: counters(
+                &r,
+                "tollgate_unpriced_requests_total",
+                "Answers of models without a price in the catalogue.",
+                &["endpoint"],
+            ),
+            health: IntGaugeVec::new(
+                Opts::new("tollgate_endpoint_health", "1 for the state an endpoint is in."),
+                &["endpoint", "state"],
+            )
+            .expect("the names in this file are valid"),
             refusals: counters(&r, "tollgate_refusals_total", "Our own errors by code.", &["code"]),
-            auth_failures: counters(&r, "tollgate_auth_failures_total", "Keys that were not accepted, and why.", &["reason"]),
-            filter_duration: histograms(&r, "tollgate_filter_duration_seconds", "Time in each filter's hook.", &["filter", "hook"], FILTER_BUCKETS),
+            auth_failures: counters(
+                &r,
+                "tollgate_auth_failures_total",
+                "Keys that were not accepted, and why.",
+                &["reason"],
+            ),
+            filter_duration: histograms(
+                &r,
+                "tollgate_filter_duration_seconds",
+                "Time in each filter's hook.",
+                &["filter", "hook"],
+                FILTER_BUCKETS,
+            ),
             in_flight: gauge(&r, "tollgate_requests_in_flight", "Requests that are open now."),
-            log_dropped: IntCounter::new("tollgate_request_log_dropped_total", "Request log lines dropped because their reader was too slow.").expect("the names in this file are valid"),
+            log_dropped: IntCounter::new(
+                "tollgate_request_log_dropped_total",
+                "Request log lines dropped because their reader was too slow.",
+            )
+            .expect("the names in this file are valid"),
             reloads: counters(&r, "tollgate_config_reloads_total", "Configuration reloads by result.", &["result"]),
-            reload_ok: gauge(&r, "tollgate_config_last_reload_successful", "1 if the configuration file as it is now is the one in use."),
-            reload_at: gauge(&r, "tollgate_config_last_reload_success_timestamp_seconds", "When the configuration in use was loaded."),
+            reload_ok: gauge(
+                &r,
+                "tollgate_config_last_reload_successful",
+                "1 if the configuration file as it is now is the one in use.",
+            ),
+            reload_at: gauge(
+                &r,
+                "tollgate_config_last_reload_success_timestamp_seconds",
+                "When the configuration in use was loaded.",
+            ),
             resident_memory: gauge(&r, "process_resident_memory_bytes", "Resident memory."),
-            cpu_seconds: Gauge::new("process_cpu_seconds_total", "CPU time, user and system.").expect("the names in this file are valid"),
+            cpu_seconds: Gauge::new("process_cpu_seconds_total", "CPU time, user and system.")
+                .expect("the names in this file are valid"),
             open_files: gauge(&r, "process_open_fds", "Open file descriptors."),
             registry: r,
         };
@@ -166,7 +252,9 @@ impl Metrics {
     pub(crate) fn model(&self, model: &str) -> ModelMetrics {
         let requests = STATUS_CLASSES
             .iter()
-            .flat_map(|class| OUTCOMES.map(|outcome| self.requests.with_label_values(&[model, class, outcome.as_str()])))
+            .flat_map(|class| {
+                OUTCOMES.map(|outcome| self.requests.with_label_values(&[model, class, outcome.as_str()]))
+            })
             .collect();
         let duration = ["false", "true"].map(|stream| self.request_duration.with_label_values(&[model, stream]));
         ModelMetrics { requests, duration }
@@ -267,7 +355,8 @@ impl EndpointMetrics {
 
     /// Counts tokens and money.
     pub(crate) fn metered(&self, usage: &tollgate_api::Usage, cost: Option<tollgate_api::Cost>) {
-        let counts = [usage.input, usage.cached, usage.cache_write + usage.cache_write_1h, usage.output, usage.reasoning];
+        let counts =
+            [usage.input, usage.cached, usage.cache_write + usage.cache_write_1h, usage.output, usage.reasoning];
         for (counter, count) in self.tokens.iter().zip(counts) {
             if count > 0 {
                 counter.inc_by(count);

@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn only_an_exhausted_limit_counts() {
-        let left = |n: &str| exhausted(&headers(&[("x-ratelimit-remaining-requests", n), ("x-ratelimit-reset-requests", "1m30s")]));
+        let left = |n: &str| {
+            exhausted(&headers(&[("x-ratelimit-remaining-requests", n), ("x-ratelimit-reset-requests", "1m30s")]))
+        };
         assert_eq!(left("0"), Some(Duration::from_secs(90)));
         assert_eq!(left("1"), None);
     }

@@ -159,7 +159,8 @@ async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(
                 session.downstream_session.set_keepalive(None);
             }
             tally.refused = Some(refusal.code);
-            let failed = matches!(refusal.code, Code::AllEndpointsFailed | Code::UpstreamGarbage | Code::DeadlineExceeded);
+            let failed =
+                matches!(refusal.code, Code::AllEndpointsFailed | Code::UpstreamGarbage | Code::DeadlineExceeded);
             (ErrorReply::from(&refusal), if failed { Outcome::Failed } else { Outcome::Refused })
         }
         End::Vendor { status, error } => (ErrorReply::of_vendor(status, &error), Outcome::Failed),

@@ -36,7 +36,11 @@ impl<'a> Plan<'a> {
         std::iter::once(self.first).chain(self.rest.iter().copied())
     }
 
-    fn of(why: Why<'a>, model: Option<&'a Arc<Model>>, mut all: impl Iterator<Item = &'a Arc<Endpoint>>) -> Option<Self> {
+    fn of(
+        why: Why<'a>,
+        model: Option<&'a Arc<Model>>,
+        mut all: impl Iterator<Item = &'a Arc<Endpoint>>,
+    ) -> Option<Self> {
         let first = all.next()?;
         Some(Self { why, model, first, rest: all.collect() })
     }
@@ -64,9 +68,11 @@ pub(crate) fn wants_label(live: &Live, call: &Call) -> bool {
 /// [`Code::ModelNotFound`] when nothing is configured for what was asked.
 pub(crate) fn choose<'a>(live: &'a Live, exchange: &Exchange) -> Result<Plan<'a>, Refusal> {
     let model = live.models.get(&*exchange.call.model);
-    let by_route = live.routes.iter().find(|r| r.matches.all(exchange)).and_then(|route| {
-        Plan::of(Why::Route(route), model, route.candidates.iter())
-    });
+    let by_route = live
+        .routes
+        .iter()
+        .find(|r| r.matches.all(exchange))
+        .and_then(|route| Plan::of(Why::Route(route), model, route.candidates.iter()));
     by_route
         .or_else(|| model.and_then(|m| Plan::of(Why::Model(m), Some(m), m.candidates.iter())))
         .or_else(|| pinned(live, &exchange.call.model))

@@ -39,7 +39,8 @@ impl Reloader {
         let loaded = tollgate_conf::load(&self.path, &SystemSources).map_err(|report| report.to_string());
         let old = self.gateway.live.load_full();
         let built = loaded.and_then(|config| {
-            let live = Live::build(&config, &self.filters, &self.gateway.metrics, Some(&old)).map_err(|e| e.to_string())?;
+            let live =
+                Live::build(&config, &self.filters, &self.gateway.metrics, Some(&old)).map_err(|e| e.to_string())?;
             Ok((config, live))
         });
         match built {
@@ -95,7 +96,9 @@ fn on_hangup(wake: Sender<()>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async move {
-            let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+            let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else {
+                return;
+            };
             while hangups.recv().await.is_some() && wake.send(()).is_ok() {}
         });
     })?;

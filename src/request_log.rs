@@ -77,8 +77,11 @@ mod tests {
     #[test]
     fn lines_are_dropped_and_counted_rather_than_kept_without_bound() {
         let dropped = prometheus::IntCounter::new("dropped", "dropped").expect("a valid name");
-        let log =
-            RequestLog { waiting: Mutex::new(Vec::new()), out: Mutex::new(Box::new(io::sink())), dropped: dropped.clone() };
+        let log = RequestLog {
+            waiting: Mutex::new(Vec::new()),
+            out: Mutex::new(Box::new(io::sink())),
+            dropped: dropped.clone(),
+        };
         let line = vec![b'x'; BUFFER_BYTES_MAX / 2];
         log.append(&line);
         log.append(&line);

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 use pingora::apps::HttpServerOptions;
 use pingora::apps::http_app::HttpServer;
 use pingora::connectors::ConnectorOptions;
@@ -16,6 +15,7 @@ use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
 use pingora::services::listening::Service;
+use tokio::sync::Semaphore;
 use tollgate_conf::{Config, Listen};
 
 use crate::clock;
@@ -56,7 +56,9 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
     }
     announce(&config);
     if let Some(file) = file {
-        Reloader::new(Arc::clone(&gateway), filters, file, config).watch().context("watching the configuration file")?;
+        Reloader::new(Arc::clone(&gateway), filters, file, config)
+            .watch()
+            .context("watching the configuration file")?;
     }
     server.run(RunArgs { shutdown_signal: Box::new(Leave { gateway }) });
     Ok(())
@@ -87,8 +89,9 @@ fn open_log(config: &Config, metrics: &Metrics) -> anyhow::Result<Option<Arc<Req
         return Ok(None);
     }
     let file: Option<&Path> = config.log.file.as_deref();
-    let log = RequestLog::open(file, metrics.log_dropped.clone())
-        .with_context(|| format!("opening the request log {}", file.unwrap_or(Path::new("(standard output)")).display()))?;
+    let log = RequestLog::open(file, metrics.log_dropped.clone()).with_context(|| {
+        format!("opening the request log {}", file.unwrap_or(Path::new("(standard output)")).display())
+    })?;
     Ok(Some(log))
 }
 

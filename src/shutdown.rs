@@ -32,7 +32,10 @@ impl ShutdownSignalWatch for Leave {
             _ = interrupt.recv() => ShutdownSignal::GracefulTerminate,
         };
         self.gateway.draining.store(true, Relaxed);
-        tracing::info!(open = self.gateway.metrics.in_flight.get(), "leaving: no new connections, open requests finish");
+        tracing::info!(
+            open = self.gateway.metrics.in_flight.get(),
+            "leaving: no new connections, open requests finish"
+        );
         // Pingora would sleep its whole grace period; nobody needs to wait once nothing is open.
         let gateway = Arc::clone(&self.gateway);
         std::thread::spawn(move || {

@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn unknown_paths_are_told_from_known_ones() {
-        for path in ["/v2/chat/completions", "/v1", "/v1/", "/chat/completions", "/apiv1/models", "/v1/chat/completions/"] {
+        for path in
+            ["/v2/chat/completions", "/v1", "/v1/", "/chat/completions", "/apiv1/models", "/v1/chat/completions/"]
+        {
             assert!(matches!(ask("POST", path), Asked::Nothing(r) if r.code == Code::UnknownPath), "{path}");
         }
     }

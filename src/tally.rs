@@ -195,7 +195,9 @@ impl Tally {
             }
         }
         let Some(last) = self.tried.last() else { return };
-        if let Some(usage) = self.usage.as_ref().filter(|_| last.failed.as_ref().is_none_or(|(kind, _)| *kind == FailKind::HungUp)) {
+        if let Some(usage) =
+            self.usage.as_ref().filter(|_| last.failed.as_ref().is_none_or(|(kind, _)| *kind == FailKind::HungUp))
+        {
             last.endpoint.metrics.metered(usage, self.cost);
         }
         if let (true, Some(ttft)) = (stream, self.first_content) {

@@ -72,7 +72,11 @@ impl Demo {
         if !self.json {
             super::serve::log_to_stderr(&config.log);
         }
-        let greeting = if self.json { self.line(listen, ops, made.key.reveal()) } else { greeting(listen, ops, made.key.reveal()) };
+        let greeting = if self.json {
+            self.line(listen, ops, made.key.reveal())
+        } else {
+            greeting(listen, ops, made.key.reveal())
+        };
         tell_when_ready(listen, greeting)?;
         crate::serve::serve(config, None, filters)?;
         drop(vendor);
@@ -107,7 +111,10 @@ fn greeting(listen: SocketAddr, ops: SocketAddr, key: &str) -> String {
         curl(r#"{"model":"sim-small","messages":[{"role":"user","content":"Hello"}]}"#, ""),
         curl(r#"{"model":"sim-small","stream":true,"messages":[{"role":"user","content":"Hello"}]}"#, "-N "),
         curl(r#"{"model":"fallback-demo","messages":[{"role":"user","content":"Hello"}]}"#, "-i "),
-        curl(r#"{"model":"auto","messages":[{"role":"user","content":"Write a Python function that sorts a list"}]}"#, "-i "),
+        curl(
+            r#"{"model":"auto","messages":[{"role":"user","content":"Write a Python function that sorts a list"}]}"#,
+            "-i "
+        ),
         curl(r#"{"model":"no-such-model","messages":[{"role":"user","content":"Hello"}]}"#, "-i "),
         ops = if ops.ip().is_unspecified() { SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ops.port()) } else { ops },
     )

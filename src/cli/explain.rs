@@ -45,7 +45,8 @@ impl Explain {
         if self.body.as_os_str() == "-" {
             std::io::stdin().read_to_end(&mut body).context("reading the body from standard input")?;
         } else {
-            body = std::fs::read(&self.body).with_context(|| format!("reading the body from {}", self.body.display()))?;
+            body =
+                std::fs::read(&self.body).with_context(|| format!("reading the body from {}", self.body.display()))?;
         }
         Ok(body.into())
     }

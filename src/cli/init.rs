@@ -20,11 +20,9 @@ impl Init {
     pub(super) fn run(&self) -> Done {
         let text = tollgate_conf::init(&SystemSources);
         let shown = self.output.display();
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&self.output)
-            .with_context(|| format!("{shown} is not written: remove it first, or name another file with `--output`"))?;
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&self.output).with_context(|| {
+            format!("{shown} is not written: remove it first, or name another file with `--output`")
+        })?;
         file.write_all(text.as_bytes()).with_context(|| format!("writing {shown}"))?;
         print(&format!("wrote {shown}\nnext: tollgate key create, then tollgate check, then tollgate serve\n"));
         Ok(Exit::Ok)

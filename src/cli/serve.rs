@@ -1,6 +1,6 @@
 //! `tollgate serve`: the gateway, until a signal says to leave.
 
-use tollgate_conf::{LogFormat, Log};
+use tollgate_conf::{Log, LogFormat};
 use tracing_subscriber::EnvFilter;
 
 use super::{ConfigFile, Done, Exit};

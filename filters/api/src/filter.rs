@@ -80,11 +80,7 @@ pub trait Filter: Sized + Send + Sync + 'static {
     fn build(conf: Self::Conf) -> Result<Self, BuildError>;
 
     /// Once, before the plan: change, answer or refuse.
-    fn on_request(
-        &self,
-        _exchange: &mut Exchange,
-        _state: &mut Self::State,
-    ) -> impl Future<Output = Verdict> + Send {
+    fn on_request(&self, _exchange: &mut Exchange, _state: &mut Self::State) -> impl Future<Output = Verdict> + Send {
         std::future::ready(Verdict::Continue)
     }
 
