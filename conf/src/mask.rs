@@ -23,7 +23,8 @@ pub(crate) fn is_secret(member: &str) -> bool {
 
 /// Whether a value only says where the secret is: `${NAME}`, without a default.
 pub(crate) fn is_reference(value: &str) -> bool {
-    let name = value.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let value = value.split(" #").next().unwrap_or_default().trim();
+    let name = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     name.is_some_and(|name| name.bytes().all(|c| c == b'_' || c.is_ascii_alphanumeric()))
 }
 
@@ -96,6 +97,7 @@ mod tests {
             ("[a, gsk_abc, b]", "[a, *******, b]"),
             ("keys: []", "keys: []"),
             ("  api_key: ${OPENAI_API_KEY}", "  api_key: ${OPENAI_API_KEY}"),
+            ("  api_key: ${A}  # ours", "  api_key: ${A}  # ours"),
             ("  api_key: ${A:-secret}", "  api_key: ************"),
             ("  key: tls/key.pem", "  key: tls/key.pem"),
             ("base_url: https://x/v1", "base_url: https://x/v1"),
