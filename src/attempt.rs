@@ -204,6 +204,8 @@ fn no_connection(error: &pingora::Error) -> Fail {
     }
 }
 
+/// By value, as `map_err` hands it over.
+#[expect(clippy::boxed_local, reason = "Pingora's errors come boxed")]
 fn broken(error: pingora::BError) -> Fail {
     Fail::Broken(match error.etype() {
         ErrorType::ConnectionClosed => "closed by the upstream",

@@ -21,8 +21,8 @@ use tollgate_translate::Dialect;
 
 use crate::clock;
 use crate::fail::Fail;
+use crate::handles::EndpointMetrics;
 use crate::health::{Health, Policy};
-use crate::metrics::EndpointMetrics;
 
 /// A name is looked up again after this long; the old addresses serve meanwhile.
 const LOOKUP_FRESH_MS: u64 = 30_000;

@@ -19,6 +19,7 @@ mod fail;
 mod filters;
 mod front;
 mod gateway;
+mod handles;
 mod health;
 mod identify;
 mod line;

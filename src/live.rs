@@ -22,8 +22,9 @@ use crate::certificates;
 use crate::chain::Chain;
 use crate::endpoint::{Endpoint, Parts, Site};
 use crate::filters::Filters;
+use crate::handles::ModelMetrics;
 use crate::health::{Health, Policy};
-use crate::metrics::{Metrics, ModelMetrics};
+use crate::metrics::Metrics;
 
 /// The configuration in use.
 pub(crate) struct Live {

@@ -7,9 +7,10 @@ use prometheus::{
     CounterVec, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
-use tollgate_api::{Code, Outcome, UsageSource};
+use tollgate_api::{Code, UsageSource};
 
 use crate::fail::FailKind;
+use crate::handles::{EndpointMetrics, ModelMetrics, OUTCOMES, STATUS_CLASSES, TOKEN_KINDS};
 
 /// Total durations, doubling from 10 ms as OpenTelemetry's GenAI conventions do, with two for long answers.
 const DURATION_BUCKETS: &[f64] =
@@ -22,79 +23,88 @@ const OVERHEAD_BUCKETS: &[f64] = &[0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002
 /// One filter, one hook.
 const FILTER_BUCKETS: &[f64] = &[0.000_001, 0.000_01, 0.0001, 0.001, 0.01, 0.1, 1.0];
 
-const OUTCOMES: [Outcome; 5] =
-    [Outcome::Answered, Outcome::Refused, Outcome::Failed, Outcome::CutUpstream, Outcome::HungUp];
-const STATUS_CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
-/// The kinds of tokens; subsets (cached, reasoning) are told apart from what they are part of.
-pub(crate) const TOKEN_KINDS: [&str; 5] = ["input", "cached", "cache_write", "output", "reasoning"];
-
 /// The registry and the families in it.
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
-    request_duration: HistogramVec,
-    first_content: HistogramVec,
+    clients: Clients,
+    upstreams: Upstreams,
+    config: Configured,
+    process: Process,
+    filter_duration: HistogramVec,
     /// Total time minus waiting for upstreams.
     pub(crate) overhead: Histogram,
-    attempts: IntCounterVec,
-    attempt_duration: HistogramVec,
-    fallbacks: IntCounterVec,
-    tokens: IntCounterVec,
-    cost: CounterVec,
-    usage_source: IntCounterVec,
-    unpriced: IntCounterVec,
-    health: IntGaugeVec,
-    refusals: IntCounterVec,
-    auth_failures: IntCounterVec,
-    filter_duration: HistogramVec,
     /// Requests that are open now.
     pub(crate) in_flight: IntGauge,
     /// Request log lines that were dropped because the disk or pipe was too slow.
     pub(crate) log_dropped: IntCounter,
+}
+
+/// What clients see.
+struct Clients {
+    requests: IntCounterVec,
+    duration: HistogramVec,
+    refusals: IntCounterVec,
+    auth_failures: IntCounterVec,
+}
+
+/// What upstreams do, and what that costs.
+struct Upstreams {
+    attempts: IntCounterVec,
+    duration: HistogramVec,
+    first_content: HistogramVec,
+    fallbacks: IntCounterVec,
+    health: IntGaugeVec,
+    tokens: IntCounterVec,
+    cost: CounterVec,
+    usage_source: IntCounterVec,
+    unpriced: IntCounterVec,
+}
+
+/// The configuration in use.
+struct Configured {
     reloads: IntCounterVec,
     reload_ok: IntGauge,
     reload_at: IntGauge,
+}
+
+/// This process.
+struct Process {
     resident_memory: IntGauge,
     cpu_seconds: Gauge,
     open_files: IntGauge,
 }
 
-/// The handles of one public model.
-pub(crate) struct ModelMetrics {
-    requests: Vec<IntCounter>,
-    duration: [Histogram; 2],
-}
-
-/// The handles of one endpoint.
-pub(crate) struct EndpointMetrics {
-    attempts: Vec<IntCounter>,
-    attempt_duration: Histogram,
-    /// Time to first content of answers it gave.
-    pub(crate) first_content: Histogram,
-    tokens: [IntCounter; TOKEN_KINDS.len()],
-    cost_input: prometheus::Counter,
-    cost_output: prometheus::Counter,
-    reported: IntCounter,
-    estimated: IntCounter,
-    /// Exchanges of a model without a price.
-    pub(crate) unpriced: IntCounter,
-}
+/// Why building a family cannot fail.
+const VALID: &str = "the names in this file are valid";
 
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    let family = IntCounterVec::new(Opts::new(name, help), labels).expect("the names in this file are valid");
+    let family = IntCounterVec::new(Opts::new(name, help), labels).expect(VALID);
     register(registry, &family);
     family
 }
 
 fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
     let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    let family = HistogramVec::new(opts, labels).expect("the names in this file are valid");
+    let family = HistogramVec::new(opts, labels).expect(VALID);
+    register(registry, &family);
+    family
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    let family = IntGaugeVec::new(Opts::new(name, help), labels).expect(VALID);
+    register(registry, &family);
+    family
+}
+
+fn costs(registry: &Registry) -> CounterVec {
+    let help = "What upstreams cost, in US dollars (for graphs: money is kept as integers elsewhere).";
+    let family = CounterVec::new(Opts::new("tollgate_cost_usd_total", help), &["endpoint", "side"]).expect(VALID);
     register(registry, &family);
     family
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
-    let gauge = IntGauge::new(name, help).expect("the names in this file are valid");
+    let gauge = IntGauge::new(name, help).expect(VALID);
     register(registry, &gauge);
     gauge
 }
@@ -103,148 +113,158 @@ fn register<C: prometheus::core::Collector + Clone + 'static>(registry: &Registr
     registry.register(Box::new(collector.clone())).expect("each name in this file is used once");
 }
 
-impl Metrics {
-    /// All families, with the series that are known beforehand at zero.
-    pub(crate) fn new() -> Self {
-        let r = Registry::new();
-        let metrics = Self {
+impl Clients {
+    fn new(r: &Registry) -> Self {
+        Self {
             requests: counters(
-                &r,
+                r,
                 "tollgate_requests_total",
                 "Requests by public model, status class and outcome.",
                 &["model", "status_class", "outcome"],
             ),
-            request_duration: histograms(
-                &r,
+            duration: histograms(
+                r,
                 "tollgate_request_duration_seconds",
                 "From the head of a request to the end of its answer.",
                 &["model", "stream"],
                 DURATION_BUCKETS,
             ),
-            first_content: histograms(
-                &r,
-                "tollgate_time_to_first_token_seconds",
-                "From the head of a streamed request to the first content of its answer.",
-                &["endpoint"],
-                TTFT_BUCKETS,
+            refusals: counters(r, "tollgate_refusals_total", "Our own errors by code.", &["code"]),
+            auth_failures: counters(
+                r,
+                "tollgate_auth_failures_total",
+                "Keys that were not accepted, and why.",
+                &["reason"],
             ),
-            overhead: Histogram::with_opts(
-                HistogramOpts::new("tollgate_overhead_seconds", "Total time minus waiting for upstreams.")
-                    .buckets(OVERHEAD_BUCKETS.to_vec()),
-            )
-            .expect("the names in this file are valid"),
+        }
+    }
+}
+
+impl Upstreams {
+    fn new(r: &Registry) -> Self {
+        Self {
             attempts: counters(
-                &r,
+                r,
                 "tollgate_upstream_attempts_total",
                 "Attempts by endpoint and how they ended.",
                 &["endpoint", "provider", "outcome"],
             ),
-            attempt_duration: histograms(
-                &r,
+            duration: histograms(
+                r,
                 "tollgate_upstream_duration_seconds",
                 "From the start of an attempt to its first content or its failure.",
                 &["endpoint"],
                 DURATION_BUCKETS,
             ),
+            first_content: histograms(
+                r,
+                "tollgate_time_to_first_token_seconds",
+                "From the head of a streamed request to the first content of its answer.",
+                &["endpoint"],
+                TTFT_BUCKETS,
+            ),
             fallbacks: counters(
-                &r,
+                r,
                 "tollgate_fallbacks_total",
                 "Fallbacks from one endpoint to the next, and why.",
                 &["from", "to", "reason"],
             ),
+            health: gauges(r, "tollgate_endpoint_health", "1 for the state an endpoint is in.", &["endpoint", "state"]),
             tokens: counters(
-                &r,
+                r,
                 "tollgate_tokens_total",
                 "Tokens. `cached` and `cache_write` are input beside `input`; `reasoning` is part of `output`.",
                 &["endpoint", "type"],
             ),
-            cost: CounterVec::new(
-                Opts::new(
-                    "tollgate_cost_usd_total",
-                    "What upstreams cost, in US dollars (for graphs: money is kept as integers elsewhere).",
-                ),
-                &["endpoint", "side"],
-            )
-            .expect("the names in this file are valid"),
+            cost: costs(r),
             usage_source: counters(
-                &r,
+                r,
                 "tollgate_usage_source_total",
                 "Answers by who counted their tokens.",
                 &["endpoint", "source"],
             ),
             unpriced: counters(
-                &r,
+                r,
                 "tollgate_unpriced_requests_total",
                 "Answers of models without a price in the catalogue.",
                 &["endpoint"],
             ),
-            health: IntGaugeVec::new(
-                Opts::new("tollgate_endpoint_health", "1 for the state an endpoint is in."),
-                &["endpoint", "state"],
-            )
-            .expect("the names in this file are valid"),
-            refusals: counters(&r, "tollgate_refusals_total", "Our own errors by code.", &["code"]),
-            auth_failures: counters(
-                &r,
-                "tollgate_auth_failures_total",
-                "Keys that were not accepted, and why.",
-                &["reason"],
+        }
+    }
+}
+
+impl Configured {
+    fn new(r: &Registry) -> Self {
+        Self {
+            reloads: counters(r, "tollgate_config_reloads_total", "Configuration reloads by result.", &["result"]),
+            reload_ok: gauge(
+                r,
+                "tollgate_config_last_reload_successful",
+                "1 if the configuration file as it is now is the one in use.",
             ),
+            reload_at: gauge(
+                r,
+                "tollgate_config_last_reload_success_timestamp_seconds",
+                "When the configuration in use was loaded.",
+            ),
+        }
+    }
+}
+
+impl Process {
+    fn new(r: &Registry) -> Self {
+        let cpu_seconds = Gauge::new("process_cpu_seconds_total", "CPU time, user and system.").expect(VALID);
+        register(r, &cpu_seconds);
+        Self {
+            resident_memory: gauge(r, "process_resident_memory_bytes", "Resident memory."),
+            open_files: gauge(r, "process_open_fds", "Open file descriptors."),
+            cpu_seconds,
+        }
+    }
+}
+
+impl Metrics {
+    /// All families, with the series that are known beforehand at zero.
+    pub(crate) fn new() -> Self {
+        let registry = Registry::new();
+        let r = &registry;
+        let overhead = HistogramOpts::new("tollgate_overhead_seconds", "Total time minus waiting for upstreams.");
+        let overhead = Histogram::with_opts(overhead.buckets(OVERHEAD_BUCKETS.to_vec())).expect(VALID);
+        register(r, &overhead);
+        let dropped = "Request log lines dropped because their reader was too slow.";
+        let log_dropped = IntCounter::new("tollgate_request_log_dropped_total", dropped).expect(VALID);
+        register(r, &log_dropped);
+        gauges(r, "tollgate_build_info", "The running version; always 1.", &["version"])
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
+        let metrics = Self {
+            clients: Clients::new(r),
+            upstreams: Upstreams::new(r),
+            config: Configured::new(r),
+            process: Process::new(r),
             filter_duration: histograms(
-                &r,
+                r,
                 "tollgate_filter_duration_seconds",
                 "Time in each filter's hook.",
                 &["filter", "hook"],
                 FILTER_BUCKETS,
             ),
-            in_flight: gauge(&r, "tollgate_requests_in_flight", "Requests that are open now."),
-            log_dropped: IntCounter::new(
-                "tollgate_request_log_dropped_total",
-                "Request log lines dropped because their reader was too slow.",
-            )
-            .expect("the names in this file are valid"),
-            reloads: counters(&r, "tollgate_config_reloads_total", "Configuration reloads by result.", &["result"]),
-            reload_ok: gauge(
-                &r,
-                "tollgate_config_last_reload_successful",
-                "1 if the configuration file as it is now is the one in use.",
-            ),
-            reload_at: gauge(
-                &r,
-                "tollgate_config_last_reload_success_timestamp_seconds",
-                "When the configuration in use was loaded.",
-            ),
-            resident_memory: gauge(&r, "process_resident_memory_bytes", "Resident memory."),
-            cpu_seconds: Gauge::new("process_cpu_seconds_total", "CPU time, user and system.")
-                .expect("the names in this file are valid"),
-            open_files: gauge(&r, "process_open_fds", "Open file descriptors."),
-            registry: r,
+            in_flight: gauge(r, "tollgate_requests_in_flight", "Requests that are open now."),
+            overhead,
+            log_dropped,
+            registry,
         };
-        metrics.register_plain();
         metrics.zero_known_series();
         metrics
-    }
-
-    fn register_plain(&self) {
-        let r = &self.registry;
-        register(r, &self.overhead);
-        register(r, &self.cost);
-        register(r, &self.health);
-        register(r, &self.log_dropped);
-        register(r, &self.cpu_seconds);
-        let build = IntGaugeVec::new(Opts::new("tollgate_build_info", "The running version; always 1."), &["version"])
-            .expect("the names in this file are valid");
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        register(r, &build);
     }
 
     /// A series that exists at zero lets `rate()` see the first error.
     fn zero_known_series(&self) {
         for code in Code::ALL {
-            self.refusals.with_label_values(&[code.as_str()]);
+            self.clients.refusals.with_label_values(&[code.as_str()]);
         }
         for result in ["ok", "error"] {
-            self.reloads.with_label_values(&[result]);
+            self.config.reloads.with_label_values(&[result]);
         }
     }
 
@@ -253,10 +273,10 @@ impl Metrics {
         let requests = STATUS_CLASSES
             .iter()
             .flat_map(|class| {
-                OUTCOMES.map(|outcome| self.requests.with_label_values(&[model, class, outcome.as_str()]))
+                OUTCOMES.map(|outcome| self.clients.requests.with_label_values(&[model, class, outcome.as_str()]))
             })
             .collect();
-        let duration = ["false", "true"].map(|stream| self.request_duration.with_label_values(&[model, stream]));
+        let duration = ["false", "true"].map(|stream| self.clients.duration.with_label_values(&[model, stream]));
         ModelMetrics { requests, duration }
     }
 
@@ -264,19 +284,19 @@ impl Metrics {
     pub(crate) fn endpoint(&self, endpoint: &str, provider: &str) -> EndpointMetrics {
         let attempts = std::iter::once("ok")
             .chain(FailKind::ALL.iter().map(|kind| kind.as_str()))
-            .map(|outcome| self.attempts.with_label_values(&[endpoint, provider, outcome]))
+            .map(|outcome| self.upstreams.attempts.with_label_values(&[endpoint, provider, outcome]))
             .collect();
-        let source = |s: UsageSource| self.usage_source.with_label_values(&[endpoint, s.as_str()]);
+        let source = |s: UsageSource| self.upstreams.usage_source.with_label_values(&[endpoint, s.as_str()]);
         EndpointMetrics {
             attempts,
-            attempt_duration: self.attempt_duration.with_label_values(&[endpoint]),
-            first_content: self.first_content.with_label_values(&[endpoint]),
-            tokens: TOKEN_KINDS.map(|kind| self.tokens.with_label_values(&[endpoint, kind])),
-            cost_input: self.cost.with_label_values(&[endpoint, "input"]),
-            cost_output: self.cost.with_label_values(&[endpoint, "output"]),
+            attempt_duration: self.upstreams.duration.with_label_values(&[endpoint]),
+            first_content: self.upstreams.first_content.with_label_values(&[endpoint]),
+            tokens: TOKEN_KINDS.map(|kind| self.upstreams.tokens.with_label_values(&[endpoint, kind])),
+            cost_input: self.upstreams.cost.with_label_values(&[endpoint, "input"]),
+            cost_output: self.upstreams.cost.with_label_values(&[endpoint, "output"]),
             reported: source(UsageSource::Reported),
             estimated: source(UsageSource::Estimated),
-            unpriced: self.unpriced.with_label_values(&[endpoint]),
+            unpriced: self.upstreams.unpriced.with_label_values(&[endpoint]),
         }
     }
 
@@ -287,32 +307,32 @@ impl Metrics {
 
     /// Counts a refusal.
     pub(crate) fn refused(&self, code: Code) {
-        self.refusals.with_label_values(&[code.as_str()]).inc();
+        self.clients.refusals.with_label_values(&[code.as_str()]).inc();
     }
 
     /// Counts a key that was not accepted. `reason` is one of a closed set.
     pub(crate) fn auth_failed(&self, reason: &'static str) {
-        self.auth_failures.with_label_values(&[reason]).inc();
+        self.clients.auth_failures.with_label_values(&[reason]).inc();
     }
 
     /// Counts a fallback; rare, so its label lookup is paid here.
     pub(crate) fn fell_back(&self, from: &str, to: &str, reason: FailKind) {
-        self.fallbacks.with_label_values(&[from, to, reason.as_str()]).inc();
+        self.upstreams.fallbacks.with_label_values(&[from, to, reason.as_str()]).inc();
     }
 
     /// Says how a reload went, and when (seconds since 1970).
     pub(crate) fn reloaded(&self, ok: bool, at: i64) {
-        self.reloads.with_label_values(&[if ok { "ok" } else { "error" }]).inc();
-        self.reload_ok.set(i64::from(ok));
+        self.config.reloads.with_label_values(&[if ok { "ok" } else { "error" }]).inc();
+        self.config.reload_ok.set(i64::from(ok));
         if ok {
-            self.reload_at.set(at);
+            self.config.reload_at.set(at);
         }
     }
 
     /// Says in which state an endpoint is; called when metrics are read.
     pub(crate) fn endpoint_health(&self, endpoint: &str, state: &str) {
         for known in ["flowing", "tripped", "probing"] {
-            self.health.with_label_values(&[endpoint, known]).set(i64::from(known == state));
+            self.upstreams.health.with_label_values(&[endpoint, known]).set(i64::from(known == state));
         }
     }
 
@@ -324,60 +344,8 @@ impl Metrics {
 
     fn read_process(&self) {
         let usage = crate::procfs::read();
-        self.resident_memory.set(usage.resident_bytes);
-        self.cpu_seconds.set(usage.cpu_seconds);
-        self.open_files.set(usage.open_files);
+        self.process.resident_memory.set(usage.resident_bytes);
+        self.process.cpu_seconds.set(usage.cpu_seconds);
+        self.process.open_files.set(usage.open_files);
     }
-}
-
-impl ModelMetrics {
-    /// Counts a finished request.
-    pub(crate) fn finished(&self, status: u16, outcome: Outcome, stream: bool, seconds: f64) {
-        let class = match status {
-            0..300 => 0,
-            300..400 => 1,
-            400..500 => 2,
-            _ => 3,
-        };
-        let outcome = OUTCOMES.iter().position(|o| *o == outcome).unwrap_or(0);
-        self.requests[class * OUTCOMES.len() + outcome].inc();
-        self.duration[usize::from(stream)].observe(seconds);
-    }
-}
-
-impl EndpointMetrics {
-    /// Counts an attempt: `None` when it was answered.
-    pub(crate) fn attempted(&self, failed: Option<FailKind>, seconds: f64) {
-        let outcome = failed.map_or(0, |kind| 1 + kind as usize);
-        self.attempts[outcome].inc();
-        self.attempt_duration.observe(seconds);
-    }
-
-    /// Counts tokens and money.
-    pub(crate) fn metered(&self, usage: &tollgate_api::Usage, cost: Option<tollgate_api::Cost>) {
-        let counts =
-            [usage.input, usage.cached, usage.cache_write + usage.cache_write_1h, usage.output, usage.reasoning];
-        for (counter, count) in self.tokens.iter().zip(counts) {
-            if count > 0 {
-                counter.inc_by(count);
-            }
-        }
-        match usage.source {
-            UsageSource::Reported => self.reported.inc(),
-            UsageSource::Estimated => self.estimated.inc(),
-        }
-        match cost {
-            Some(cost) => {
-                self.cost_input.inc_by(dollars_for_graphs(cost.input));
-                self.cost_output.inc_by(dollars_for_graphs(cost.output));
-            }
-            None => self.unpriced.inc(),
-        }
-    }
-}
-
-/// Prometheus knows only floating point. Nothing is computed from this but graphs.
-#[allow(clippy::cast_precision_loss)]
-fn dollars_for_graphs(amount: tollgate_api::Money) -> f64 {
-    amount.nano() as f64 / 1e9
 }

@@ -76,6 +76,7 @@ async fn collect(session: &mut Session, length: Option<usize>, max: usize) -> Re
 }
 
 /// A body that ends before its end: the client is gone, or does not speak HTTP.
+#[expect(clippy::boxed_local, reason = "Pingora's errors come boxed")]
 fn broken(error: pingora::BError) -> End {
     use pingora::ErrorType::{ConnectionClosed, H2Error, ReadError, ReadTimedout};
     match error.etype() {
