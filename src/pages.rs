@@ -79,3 +79,18 @@ pub(crate) async fn root(session: &mut Session) -> pingora::Result<()> {
     let body = json!({"name": "tollgate", "version": env!("CARGO_PKG_VERSION"), "models": "/v1/models", "errors": reply::ERROR_REFERENCE});
     reply::whole(session, 200, "application/json", [], Bytes::from(body.to_string())).await
 }
+
+#[cfg(test)]
+mod tests {
+    /// `UPDATE=1` writes it anew.
+    #[test]
+    fn the_error_reference_in_the_documentation_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md");
+        let text = super::error_reference_markdown();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &text).expect("the file can be written");
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == text, "{path} is not current: run `make docs`");
+    }
+}

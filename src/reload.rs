@@ -68,16 +68,19 @@ impl Reloader {
     pub(crate) fn watch(self: &Arc<Self>) -> anyhow::Result<()> {
         let (wake, woken) = channel();
         on_hangup(wake.clone())?;
-        let watcher = on_change(&self.path, wake)?;
+        let watcher = on_change(&self.files(), wake.clone())?;
         let reloader = Arc::clone(self);
-        std::thread::Builder::new().name("reload".into()).spawn(move || {
-            let _watcher = watcher;
-            reloader.wait(&woken);
-        })?;
+        std::thread::Builder::new().name("reload".into()).spawn(move || reloader.wait(&woken, &wake, watcher))?;
         Ok(())
     }
 
-    fn wait(&self, woken: &Receiver<()>) {
+    /// Every file that the configuration in use was read from.
+    fn files(&self) -> Vec<PathBuf> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&self.path).chain(&running.files).cloned().collect()
+    }
+
+    fn wait(&self, woken: &Receiver<()>, wake: &Sender<()>, mut watcher: notify::RecommendedWatcher) {
         while woken.recv().is_ok() {
             loop {
                 match woken.recv_timeout(SETTLE) {
@@ -87,7 +90,13 @@ impl Reloader {
                 }
             }
             self.reload();
+            // It may be made of other files now. The old watcher stays if they cannot be watched.
+            match on_change(&self.files(), wake.clone()) {
+                Ok(new) => watcher = new,
+                Err(error) => tracing::warn!(%error, "changes of the configuration's files are not all seen"),
+            }
         }
+        drop(watcher);
     }
 }
 
@@ -105,16 +114,14 @@ fn on_hangup(wake: Sender<()>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Watches the folder, not the file: editors rename over it, and Kubernetes swaps a link.
-fn on_change(path: &Path, wake: Sender<()>) -> anyhow::Result<notify::RecommendedWatcher> {
-    let path = std::path::absolute(path)?;
-    let folders: BTreeSet<PathBuf> = path.parent().into_iter().map(Path::to_path_buf).collect();
-    let name = path.file_name().map(ToOwned::to_owned);
+/// Watches folders, not files: editors rename over a file, and Kubernetes swaps a link.
+fn on_change(files: &[PathBuf], wake: Sender<()>) -> anyhow::Result<notify::RecommendedWatcher> {
+    let files = files.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
+    let folders: BTreeSet<PathBuf> = files.iter().filter_map(|f| f.parent()).map(Path::to_path_buf).collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         let changed = event.kind.is_modify() || event.kind.is_create() || event.kind.is_remove();
-        let ours = event.paths.iter().any(|p| p.file_name() == name.as_deref() || p.ends_with("..data"));
-        if changed && ours {
+        if changed && event.paths.iter().any(|p| files.contains(p) || p.ends_with("..data")) {
             let _ = wake.send(());
         }
     })?;
