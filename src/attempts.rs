@@ -79,7 +79,7 @@ async fn try_one(
     if began >= deadline {
         return Some(Err(NoAnswer::Refused(out_of_time())));
     }
-    tally.trying = Some(Arc::clone(endpoint));
+    tally.trying = Some((Arc::clone(endpoint), began));
     let outcome = one(pools, endpoint, tally, trace, deadline).await;
     let took = began.elapsed();
     tally.trying = None;

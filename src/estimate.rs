@@ -8,9 +8,8 @@ use tollgate_api::{Event, Usage, UsageSource};
 use tollgate_meter::{estimate_output_chars, estimate_prompt, estimate_text};
 use tollgate_translate::Dialect;
 
-use crate::fail::FailKind;
 use crate::off_worker::off_worker;
-use crate::tally::{Tally, Tried};
+use crate::tally::Tally;
 
 /// A whole answer without usage.
 pub(crate) async fn whole(tally: &Tally, dialect: Dialect, body: Bytes) -> Usage {
@@ -26,12 +25,9 @@ pub(crate) async fn stream(tally: &Tally, output_chars: u64) -> Usage {
 
 /// The client left while an endpoint was working for it: what it read is owed all the same.
 pub(crate) async fn hang_up(tally: &mut Tally) {
-    let Some(endpoint) = tally.trying.take() else { return };
+    let Some(endpoint) = tally.left_behind() else { return };
     let usage = stream(tally, 0).await;
-    endpoint.metrics.attempted(Some(FailKind::HungUp), tally.began().elapsed().as_secs_f64());
     tally.metered(usage, endpoint.price(&usage));
-    let failed = Some((FailKind::HungUp, FailKind::HungUp.as_str().to_owned()));
-    tally.tried.push(Tried { endpoint, failed, sentence: String::new() });
 }
 
 /// The request's messages: a reference into its body, not a copy.

@@ -19,6 +19,16 @@ use crate::proxy::Proxy;
 /// Big prompts fit into the window without waiting for updates.
 const H2_WINDOW_BYTES: u32 = 1 << 20;
 
+/// Stopped when the head has come. It travels with the connection, as Pingora lets it.
+pub(crate) struct Stopwatch(Arc<AtomicBool>);
+
+impl Stopwatch {
+    /// The head is here.
+    pub(crate) fn stop(&self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Pingora's proxy behind a stopwatch.
 pub(crate) struct Front {
     pub(crate) gateway: Arc<Gateway>,
@@ -28,9 +38,10 @@ pub(crate) struct Front {
 
 impl Front {
     /// How long a head may take. Between requests a connection may also rest for the keep-alive time.
-    fn patience(&self) -> Duration {
+    fn patience(&self, reused: bool) -> Duration {
         let live = self.gateway.live.load();
-        live.server.header_timeout + live.server.keepalive
+        let rest = if reused { live.server.keepalive } else { Duration::ZERO };
+        live.server.header_timeout + rest
     }
 }
 
@@ -45,9 +56,10 @@ impl HttpServerApp for Front {
             // Its heads arrive with the connection's frames, which Pingora bounds.
             return self.proxy.process_new_http(session, shutdown).await;
         }
+        // The proxy leaves a mark on connections that it has served before.
+        let patience = self.patience(session.take_connection_user_context().is_some());
         let arrived = Arc::new(AtomicBool::new(false));
-        session.set_connection_user_context(Some(Box::new(Arc::clone(&arrived))));
-        let patience = self.patience();
+        session.set_connection_user_context(Some(Box::new(Stopwatch(Arc::clone(&arrived)))));
         let mut work = self.proxy.process_new_http(session, shutdown);
         tokio::select! {
             biased;

@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use std::any::Any;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 use tollgate_api::{Code, Refusal};
 
+use crate::front::Stopwatch;
 use crate::gateway::Gateway;
 use crate::pages;
 use crate::pipeline;
@@ -39,9 +40,14 @@ impl ProxyHttp for Proxy {
 
     /// The head of this request has come: the front may put its stopwatch away.
     fn on_connection_reuse(&self, _: &mut Session, (): &mut (), stopwatch: Box<dyn Any + Send + Sync>) {
-        if let Some(arrived) = stopwatch.downcast_ref::<Arc<AtomicBool>>() {
-            arrived.store(true, Relaxed);
+        if let Some(stopwatch) = stopwatch.downcast_ref::<Stopwatch>() {
+            stopwatch.stop();
         }
+    }
+
+    /// The mark by which the front knows a connection that was served before.
+    fn persist_connection_context(&self, _: &Session, (): &()) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(()))
     }
 
     async fn early_request_filter(&self, session: &mut Session, (): &mut ()) -> pingora::Result<()> {
@@ -55,6 +61,8 @@ impl ProxyHttp for Proxy {
         downstream.set_write_timeout(Some(server.write_timeout));
         downstream.set_total_drain_timeout(Some(DRAIN));
         downstream.set_pipelining_enabled(true);
+        // A client that is refused in the middle of its body must still be able to read why.
+        downstream.set_close_on_response_before_downstream_finish(false);
         Ok(())
     }
 

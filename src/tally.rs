@@ -50,7 +50,7 @@ pub(crate) struct Tally {
     /// Where the caller's key stands in its minute.
     pub(crate) rate: Option<Rate>,
     /// The endpoint that is being tried now.
-    pub(crate) trying: Option<Arc<Endpoint>>,
+    pub(crate) trying: Option<(Arc<Endpoint>, Instant)>,
     pub(crate) status: u16,
     pub(crate) refused: Option<Code>,
     outcome: Option<Outcome>,
@@ -124,6 +124,17 @@ impl Tally {
             failed: Some((fail.kind(), fail.short())),
             sentence: fail.sentence(),
         });
+    }
+
+    /// The client left while an endpoint was working for it. `None` when none was.
+    pub(crate) fn left_behind(&mut self) -> Option<Arc<Endpoint>> {
+        let (endpoint, since) = self.trying.take()?;
+        let took = since.elapsed();
+        self.waited += took;
+        endpoint.metrics.attempted(Some(FailKind::HungUp), took.as_secs_f64());
+        let failed = Some((FailKind::HungUp, FailKind::HungUp.as_str().to_owned()));
+        self.tried.push(Tried { endpoint: Arc::clone(&endpoint), failed, sentence: String::new() });
+        Some(endpoint)
     }
 
     /// An attempt was answered.
