@@ -3,7 +3,6 @@
 //! A model that is not in it has no price. That is said as `None` and never as zero.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Place;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -122,12 +121,18 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CatalogueError {
     /// A vendor has a model twice.
-    #[error("`{provider}` has the model `{model}` twice: remove one, or give it another id")]
+    #[error(
+        "`{provider}` has the model `{model}` twice, in the entries of `{first}` and `{second}`: remove one, or rename it"
+    )]
     Duplicate {
         /// The vendor.
         provider: String,
-        /// The id or alias.
+        /// The id or alias that is there twice.
         model: String,
+        /// The id of the model that has it first.
+        first: String,
+        /// The id of the model that has it again.
+        second: String,
     },
     /// Steps must rise, or the wrong one would be taken.
     #[error("`{provider}/{model}`: the steps of `long_context` must rise: write the shortest first, each once")]
@@ -166,44 +171,41 @@ impl Catalogue {
         let of_vendor = self.entries.get(provider)?;
         of_vendor.get(model).or_else(|| of_vendor.get(undated(model)?))
     }
-
-    /// How many models there are, aliases not counted twice.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.values().map(HashMap::len).sum()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 fn models(file: &CatalogueFile) -> Result<HashMap<String, Entry>, CatalogueError> {
     let mut models = HashMap::new();
+    let mut holders: HashMap<&str, &str> = HashMap::new();
     for model in &file.models {
-        let name = || (file.provider.clone(), model.id.clone());
-        if model.prices.as_ref().is_some_and(|t| !t.long_context.is_sorted_by(|a, b| a.above < b.above)) {
-            let (provider, model) = name();
-            return Err(CatalogueError::Steps { provider, model });
-        }
-        let entry = Entry {
-            context: model.context,
-            max_output: model.max_output,
-            capabilities: model.capabilities.clone(),
-            prices: model.prices.as_ref().map(Prices::new),
-        };
-        for id in std::iter::once(&model.id).chain(&model.aliases) {
-            match models.entry(id.clone()) {
-                Place::Vacant(place) => place.insert(entry.clone()),
-                Place::Occupied(_) => {
-                    return Err(CatalogueError::Duplicate { provider: file.provider.clone(), model: id.clone() });
-                }
-            };
+        let entry = Entry::new(&file.provider, model)?;
+        for name in std::iter::once(&model.id).chain(&model.aliases) {
+            if let Some(first) = holders.insert(name, &model.id) {
+                return Err(CatalogueError::Duplicate {
+                    provider: file.provider.clone(),
+                    model: name.clone(),
+                    first: first.to_owned(),
+                    second: model.id.clone(),
+                });
+            }
+            models.insert(name.clone(), entry.clone());
         }
     }
     Ok(models)
+}
+
+impl Entry {
+    fn new(provider: &str, model: &ModelEntry) -> Result<Self, CatalogueError> {
+        let ModelEntry { id, aliases: _, context, max_output, capabilities, prices } = model;
+        if prices.as_ref().is_some_and(|tariff| !tariff.long_context.is_sorted_by(|a, b| a.above < b.above)) {
+            return Err(CatalogueError::Steps { provider: provider.to_owned(), model: id.clone() });
+        }
+        Ok(Self {
+            context: *context,
+            max_output: *max_output,
+            capabilities: capabilities.clone(),
+            prices: prices.as_ref().map(Prices::new),
+        })
+    }
 }
 
 /// The id without the date of its snapshot: `-2026-08-07` or `-20260807` at its end.
@@ -262,27 +264,55 @@ mod tests {
     }
 
     #[test]
-    fn a_model_twice_in_one_file_is_refused() {
-        let twice = ONE.replace("aliases: [n]", "aliases: [m]");
-        assert!(matches!(Catalogue::new([file(&twice)]), Err(CatalogueError::Duplicate { model, .. }) if model == "m"));
+    fn a_name_twice_in_one_file_is_refused_with_both_that_have_it() {
+        let own = ONE.replace("aliases: [n]", "aliases: [m]");
+        let said = Catalogue::new([file(&own)]).expect_err("twice").to_string();
+        assert!(said.starts_with("`v` has the model `m` twice, in the entries of `m` and `m`"), "{said}");
+        let others = ONE.replace("models: [", "models: [{id: k, aliases: [n]}, ");
+        let said = Catalogue::new([file(&others)]).expect_err("twice").to_string();
+        assert!(said.starts_with("`v` has the model `n` twice, in the entries of `k` and `m`"), "{said}");
     }
 
     #[test]
-    fn every_shipped_file_loads_and_its_prices_are_in_proportion() {
-        let files: Vec<CatalogueFile> = crate::DEFAULT_FILES.iter().map(|(_, text)| file(text)).collect();
-        for file in &files {
-            for model in &file.models {
-                let Some(t) = &model.prices else { continue };
-                let at = format!("{}/{}", file.provider, model.id);
-                assert!(t.cached.is_none_or(|c| c <= t.input), "{at}: reading the cache is not dearer than not");
-                assert!(t.cache_write.is_none_or(|w| w <= thrice(t.input)), "{at}: writing the cache");
-                assert!(t.output >= t.input, "{at}: output is never cheaper than input");
-            }
+    fn steps_that_do_not_rise_are_refused() {
+        for steps in [
+            "[{above: 2, input: 1, output: 1}, {above: 1, input: 1, output: 1}]",
+            "[{above: 1, input: 1, output: 1}, {above: 1, input: 1, output: 1}]",
+        ] {
+            let text = ONE.replace("output: 1}", &format!("output: 1, long_context: {steps}}}"));
+            assert!(matches!(Catalogue::new([file(&text)]), Err(CatalogueError::Steps { model, .. }) if model == "m"));
         }
-        assert!(Catalogue::new(files).expect("consistent").len() > 20);
     }
 
-    fn thrice(price: Price) -> Price {
-        Price::from_nano_per_million(i64::try_from(price.femto(3)).expect("small"))
+    #[test]
+    fn a_model_without_prices_is_known_and_unpriced() {
+        let text = ONE.replace(", prices: {input: 0.075, output: 1}", "");
+        let catalogue = Catalogue::new([file(&text)]).expect("correct");
+        assert!(catalogue.lookup("v", "m").is_some_and(|entry| entry.prices.is_none()));
+    }
+
+    #[test]
+    fn a_price_is_the_text_that_was_written_and_never_a_float() {
+        for (written, nano) in [
+            ("0.075", 75_000_000),
+            ("'0.075'", 75_000_000),
+            ("0.000000001", 1),
+            ("0.1", 100_000_000),
+            ("9007199.254740993", 9_007_199_254_740_993),
+        ] {
+            let read = file(&ONE.replace("0.075", written));
+            let input = read.models[0].prices.as_ref().map(|tariff| tariff.input);
+            assert_eq!(input, Some(Price::from_nano_per_million(nano)), "{written}");
+        }
+        for written in ["1e-1", ".5", "-1", "0x10", "~", "0.0000000001", "[1]", "true"] {
+            let read: Result<CatalogueFile, _> = serde_saphyr::from_str(&ONE.replace("0.075", written));
+            assert!(read.is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_member_nobody_knows_is_refused() {
+        let read: Result<CatalogueFile, _> = serde_saphyr::from_str(&ONE.replace("output: 1}", "output: 1, ouput: 1}"));
+        assert!(read.is_err());
     }
 }

@@ -1,160 +1,184 @@
-//! Tokens where nobody reported them: counted with a tokenizer, within bounds, and never billed
-//! without being marked as an estimate.
+//! Tokens of a prompt where nobody reported them, from the JSON text of its messages.
 //!
-//! Counting is slow on long texts and must not run on a thread that serves requests.
+//! An estimate: it knows no vendor's chat template, tools or files. It is never billed without being
+//! marked. Counting must not run on a thread that serves requests.
+
+use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
-/// This much is counted exactly; the rest at the same ratio. Tokenizers are super-linear on hostile
-/// input, and an estimate gains nothing from the hundredth page.
-const COUNTED_BYTES_MAX: usize = 32 << 10;
-/// Within that, no run without a space is longer: one endless word is what makes a tokenizer slow.
-const RUN_BYTES_MAX: usize = 512;
-/// What OpenAI documents for each message beside its text.
+use crate::encoding::{COUNTED_BYTES_MAX, Encoding, estimate_output_chars};
+
+/// What OpenAI documents for each message beside its text: three, and one for the role.
 const PER_MESSAGE: u64 = 4;
 /// What OpenAI documents for an image in low detail; the least that an image costs.
 const PER_IMAGE: u64 = 85;
 
-/// Tokens of a text, by the tokenizer of the newer OpenAI models. Other vendors' are within a few
-/// per cent of it on prose.
+/// Tokens of a text where its model is not known.
 #[must_use]
 pub fn estimate_text(text: &str) -> u64 {
-    let Some(encoding) = tiktoken::get_encoding("o200k_base") else { return estimate_output_chars(text.len() as u64) };
-    let sample = &text[..text.floor_char_boundary(COUNTED_BYTES_MAX)];
-    let counted: usize = runs(sample).map(|run| encoding.count(run)).sum();
-    scale(counted as u64, sample.len() as u64, text.len() as u64)
+    Encoding::default().count(text)
 }
 
-/// Output tokens where only the number of characters is known: four to a token, rounded up.
-#[must_use]
-pub fn estimate_output_chars(chars: u64) -> u64 {
-    chars.div_ceil(4)
-}
-
-/// Tokens of a prompt, from the JSON text of chat `messages`. What is not a list of messages counts
-/// by its length.
+/// Tokens of chat `messages` where their model is not known.
 #[must_use]
 pub fn estimate_prompt(messages: &str) -> u64 {
-    let Ok(messages_read) = serde_json::from_str::<Vec<Message<'_>>>(messages) else {
-        return estimate_output_chars(messages.len() as u64);
-    };
-    let mut text = String::new();
-    let mut images = 0;
-    for message in &messages_read {
-        match &message.content {
-            Some(Content::Text(words)) => text.push_str(words),
-            Some(Content::Parts(parts)) => {
-                for part in parts {
-                    text.push_str(part.text.as_deref().unwrap_or_default());
-                    images += u64::from(part.image_url.is_some());
-                }
-            }
-            Some(Content::Other(_)) | None => {}
-        }
-        text.push('\n');
+    Encoding::default().prompt(messages)
+}
+
+impl Encoding {
+    /// Tokens of a prompt, from the JSON text of chat `messages`: their text, the calls of tools in
+    /// them, and fixed figures for each message and each image. What is not a list of messages
+    /// counts by its length.
+    #[must_use]
+    pub fn prompt(self, messages: &str) -> u64 {
+        let Ok(list) = serde_json::from_str::<Vec<Message<'_>>>(messages) else {
+            return estimate_output_chars(messages.len() as u64);
+        };
+        let mut prompt = Prompt::default();
+        list.iter().for_each(|message| prompt.read(message));
+        self.scaled(&prompt.beginning, prompt.bytes)
+            .saturating_add(PER_MESSAGE * list.len() as u64)
+            .saturating_add(PER_IMAGE * prompt.images)
     }
-    estimate_text(&text) + PER_MESSAGE * messages_read.len() as u64 + PER_IMAGE * images
 }
 
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(borrow, default)]
-    content: Option<Content<'a>>,
-}
-
-/// Not a configuration type: the body is the client's, and its shape is what it is.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    Text(#[serde(borrow)] std::borrow::Cow<'a, str>),
-    Parts(#[serde(borrow)] Vec<Part<'a>>),
-    Other(IgnoredAny),
+    content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tool_calls: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Part<'a> {
     #[serde(borrow, default)]
-    text: Option<std::borrow::Cow<'a, str>>,
+    text: Option<Text<'a>>,
     #[serde(default)]
     image_url: Option<IgnoredAny>,
 }
 
-/// The text in pieces that end at a space where there is one, and are never endless.
-fn runs(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let most = rest.floor_char_boundary(RUN_BYTES_MAX);
-        let end = match rest.len() <= most {
-            true => rest.len(),
-            false => rest[..most].rfind(char::is_whitespace).filter(|at| *at > 0).unwrap_or(most),
-        };
-        let (run, left) = rest.split_at(end);
-        rest = left;
-        Some(run)
-    })
+/// Borrowed unless it has escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What the messages amount to. Of their text only the beginning is kept: it is all that is counted.
+#[derive(Default)]
+struct Prompt {
+    beginning: String,
+    bytes: u64,
+    images: u64,
 }
 
-fn scale(counted: u64, sample: u64, whole: u64) -> u64 {
-    if sample == whole || sample == 0 {
-        return counted;
+impl Prompt {
+    fn read(&mut self, message: &Message<'_>) {
+        if let Some(content) = message.content {
+            self.content(content.get());
+        }
+        if let Some(calls) = message.tool_calls {
+            self.text(calls.get());
+        }
+        self.text("\n");
     }
-    let scaled = u128::from(counted) * u128::from(whole) / u128::from(sample);
-    u64::try_from(scaled).unwrap_or(u64::MAX)
+
+    /// A string, a list of parts, or something that no vendor takes, which counts as it is written.
+    fn content(&mut self, json: &str) {
+        if let Ok(Text(text)) = serde_json::from_str(json) {
+            return self.text(&text);
+        }
+        let Ok(parts) = serde_json::from_str::<Vec<Part<'_>>>(json) else { return self.text(json) };
+        for part in parts {
+            if let Some(Text(text)) = part.text {
+                self.text(&text);
+            }
+            self.images += u64::from(part.image_url.is_some());
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes = self.bytes.saturating_add(text.len() as u64);
+        let room = COUNTED_BYTES_MAX.saturating_sub(self.beginning.len());
+        self.beginning.push_str(&text[..text.floor_char_boundary(room)]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn prose_counts_as_the_tokenizer_counts_it() {
-        assert_eq!(estimate_text(""), 0);
-        assert_eq!(estimate_text("Hello, world!"), 4);
-    }
+    const HELLO: &str = r#"[{"role":"user","content":"Hello, world!"}]"#;
 
     #[test]
     fn a_prompt_counts_its_messages_texts_and_images() {
-        let plain = r#"[{"role":"user","content":"Hello, world!"}]"#;
         let parts = r#"[{"role":"user","content":[{"type":"text","text":"Hello, world!"},{"type":"image_url","image_url":{"url":"https://x"}}]}]"#;
-        assert_eq!(estimate_prompt(parts), estimate_prompt(plain) + PER_IMAGE);
-        assert!((8..=10).contains(&estimate_prompt(plain)));
+        assert_eq!(estimate_prompt(HELLO), estimate_text("Hello, world!\n") + PER_MESSAGE);
+        assert_eq!(estimate_prompt(parts), estimate_prompt(HELLO) + PER_IMAGE);
+        assert_eq!(estimate_prompt("[]"), 0);
     }
 
     #[test]
-    fn whatever_messages_hold_there_is_a_number() {
-        for text in [
+    fn escapes_are_read_before_they_are_counted() {
+        let escaped = r#"[{"role":"user","content":"\u0048ello, w\u006frld!"}]"#;
+        assert_eq!(estimate_prompt(escaped), estimate_prompt(HELLO));
+    }
+
+    #[test]
+    fn tools_called_earlier_are_part_of_the_prompt() {
+        let call = r#"[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}}]}]"#;
+        assert!(estimate_prompt(call) > PER_MESSAGE + 15, "{}", estimate_prompt(call));
+    }
+
+    #[test]
+    fn the_models_own_encoding_counts() {
+        let greeting = r#"[{"content":"お誕生日おめでとう"}]"#;
+        assert!(Encoding::Cl100k.prompt(greeting) > Encoding::O200k.prompt(greeting));
+    }
+
+    #[test]
+    fn an_image_costs_the_same_however_long_its_data() {
+        let image =
+            |data: &str| format!(r#"[{{"content":[{{"image_url":{{"url":"data:image/png;base64,{data}"}}}}]}}]"#);
+        assert_eq!(estimate_prompt(&image("")), estimate_prompt(&image(&"A".repeat(1 << 20))));
+    }
+
+    #[test]
+    fn whatever_messages_hold_counts_at_most_by_its_length() {
+        let deep = "[".repeat(10_000);
+        let nested = format!(r#"[{{"content":{}1{}}}]"#, "[".repeat(10_000), "]".repeat(10_000));
+        let texts = [
             "",
-            "[]",
             "null",
             "[1]",
             "{",
             r#"[{"content":null}]"#,
             r#"[{"content":[1,2]}]"#,
             r#"[{"content":{"a":1}}]"#,
-        ] {
-            let _ = estimate_prompt(text);
+            r#"[{"content":[{"text":5}]}]"#,
+            &deep,
+            &nested,
+        ];
+        for text in texts {
+            assert!(estimate_prompt(text) <= text.len() as u64 + PER_MESSAGE, "{:.40}", text);
         }
     }
 
     #[test]
-    fn a_long_text_is_counted_in_part_and_scaled() {
-        let page = "The quick brown fox jumps over the lazy dog. ".repeat(20_000);
-        let (whole, part) = (estimate_text(&page), estimate_text(&page[..COUNTED_BYTES_MAX]));
-        let expected = part * page.len() as u64 / COUNTED_BYTES_MAX as u64;
-        assert!(whole.abs_diff(expected) <= 2, "{whole} {expected}");
+    fn ten_thousand_messages_count_like_one_of_them() {
+        let one = r#"{"role":"user","content":"The quick brown fox jumps over the lazy dog."}"#;
+        let many = format!("[{}]", [one; 10_000].join(","));
+        let (one, many) = (estimate_prompt(&format!("[{one}]")), estimate_prompt(&many));
+        assert!(many.abs_diff(one * 10_000) <= many / 50, "{one} {many}");
     }
 
     #[test]
-    fn hostile_texts_are_cut_into_short_runs() {
-        for text in ["a".repeat(1 << 20), "🦀".repeat(1 << 18), "\u{301}".repeat(1 << 19), " ".repeat(1 << 20)] {
-            let sample = &text[..text.floor_char_boundary(COUNTED_BYTES_MAX)];
-            assert!(runs(sample).all(|run| !run.is_empty() && run.len() <= RUN_BYTES_MAX));
-            assert_eq!(runs(sample).map(str::len).sum::<usize>(), sample.len());
-            assert!(estimate_text(&text) > 0);
-        }
+    fn of_a_long_prompt_only_the_beginning_is_kept() {
+        let mut prompt = Prompt::default();
+        (0..1000).for_each(|_| prompt.text(&"é".repeat(500)));
+        assert_eq!(prompt.bytes, 1_000_000);
+        assert!(prompt.beginning.len() <= COUNTED_BYTES_MAX);
     }
 }

@@ -1,4 +1,6 @@
 //! Usage times price, exactly: integers throughout, rounded once per side.
+//!
+//! It knows no model. Where a tariff leaves a price out, it says here which one stands in.
 
 use tollgate_api::{Cost, Money, Price, Usage};
 
@@ -12,6 +14,7 @@ pub struct Prices {
     long: Vec<(u64, Rates)>,
 }
 
+/// A price for each kind of token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rates {
     input: Price,
@@ -22,6 +25,7 @@ struct Rates {
 }
 
 impl Prices {
+    /// A price left out is that of fresh input; that of an hour's cache write, of `cache_write`.
     pub(crate) fn new(tariff: &Tariff) -> Self {
         let Tariff { input, output, cached, cache_write, cache_write_1h, long_context } = tariff;
         let write = cache_write.unwrap_or(*input);
@@ -32,18 +36,7 @@ impl Prices {
             cache_write_1h: cache_write_1h.unwrap_or(write),
             output: *output,
         };
-        let step = |step: &Step| {
-            let write = step.cache_write.unwrap_or(step.input);
-            let rates = Rates {
-                input: step.input,
-                cached: step.cached.unwrap_or(step.input),
-                cache_write: write,
-                cache_write_1h: write,
-                output: step.output,
-            };
-            (step.above, rates)
-        };
-        Self { base, long: long_context.iter().map(step).collect() }
+        Self { base, long: long_context.iter().map(|step| (step.above, base.at(step))).collect() }
     }
 
     /// What this usage costs. A prompt over a long-context threshold, cached tokens included,
@@ -53,18 +46,51 @@ impl Prices {
         let prompt = usage.prompt();
         let step = self.long.iter().rev().find(|(above, _)| prompt > *above);
         let rates = step.map_or(&self.base, |(_, rates)| rates);
-        let input = rates.input.femto(usage.input)
-            + rates.cached.femto(usage.cached)
-            + rates.cache_write.femto(usage.cache_write)
-            + rates.cache_write_1h.femto(usage.cache_write_1h);
-        Cost { input: Money::from_femto(input), output: Money::from_femto(rates.output.femto(usage.output)) }
+        let input = [
+            rates.input.femto(usage.input),
+            rates.cached.femto(usage.cached),
+            rates.cache_write.femto(usage.cache_write),
+            rates.cache_write_1h.femto(usage.cache_write_1h),
+        ];
+        Cost { input: rounded(input), output: rounded([rates.output.femto(usage.output)]) }
     }
+}
+
+impl Rates {
+    /// The rates past a threshold. A step has no price of its own for an hour's cache write: it
+    /// keeps its proportion to the shorter write, as on the lists of the vendors that sell both.
+    fn at(&self, step: &Step) -> Self {
+        let Step { above: _, input, output, cached, cache_write } = *step;
+        let write = cache_write.unwrap_or(input);
+        Self {
+            input,
+            cached: cached.unwrap_or(input),
+            cache_write: write,
+            cache_write_1h: in_proportion(write, self.cache_write_1h, self.cache_write),
+            output,
+        }
+    }
+}
+
+/// `price` × `part` / `whole`, a broken nano-dollar rounded up; `price` itself where `whole` is free.
+fn in_proportion(price: Price, part: Price, whole: Price) -> Price {
+    let [price_nano, part, whole] = [price, part, whole].map(|p| p.femto(1).unsigned_abs());
+    if whole == 0 {
+        return price;
+    }
+    let nano = (price_nano * part).div_ceil(whole);
+    Price::from_nano_per_million(i64::try_from(nano).unwrap_or(i64::MAX))
+}
+
+/// The sum, rounded once. More than money can hold is the most it can hold.
+fn rounded<const N: usize>(femto: [i128; N]) -> Money {
+    // Half the range is far past what money holds, and leaves room to round.
+    let sum = femto.into_iter().fold(0, i128::saturating_add);
+    Money::from_femto(sum.min(i128::MAX / 2))
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn price(text: &str) -> Price {
@@ -83,9 +109,14 @@ mod tests {
                 input: price("6"),
                 output: price("22.5"),
                 cached: Some(price("0.6")),
-                cache_write: None,
+                cache_write: Some(price("7.5")),
             }],
         })
+    }
+
+    fn plain(input: &str, output: &str) -> Tariff {
+        let (input, output) = (price(input), price(output));
+        Tariff { input, output, cached: None, cache_write: None, cache_write_1h: None, long_context: vec![] }
     }
 
     fn cost(usage: Usage) -> (String, String) {
@@ -116,33 +147,43 @@ mod tests {
     }
 
     #[test]
+    fn past_a_threshold_an_hours_write_keeps_its_proportion_to_the_short_one() {
+        // 7.5 × 6 / 3.75 = 12 dollars per million.
+        let usage = Usage { cache_write_1h: 1_000_000, ..Usage::default() };
+        assert_eq!(cost(usage).0, "12");
+        assert_eq!(in_proportion(price("1"), price("1"), price("3")), price("0.333333334"));
+        assert_eq!(in_proportion(price("1"), price("5"), Price::ZERO), price("1"));
+    }
+
+    #[test]
     fn a_price_left_out_is_that_of_fresh_input() {
-        let plain = Prices::new(&Tariff {
-            input: price("2"),
-            output: price("4"),
-            cached: None,
-            cache_write: None,
-            cache_write_1h: None,
-            long_context: vec![],
-        });
+        let plain = Prices::new(&plain("2", "4"));
         let split = Usage { input: 1, cached: 2, cache_write: 3, cache_write_1h: 4, ..Usage::default() };
         let whole = Usage { input: 10, ..Usage::default() };
         assert_eq!(plain.cost(&split), plain.cost(&whole));
     }
 
-    proptest! {
-        #[test]
-        fn more_tokens_never_cost_less(a in 0_u64..1 << 40, b in 0_u64..1 << 40) {
-            let one = prices().cost(&Usage { input: a, ..Usage::default() });
-            let both = prices().cost(&Usage { input: a + b, ..Usage::default() });
-            prop_assert!(both.input >= one.input);
-        }
+    #[test]
+    fn each_side_is_rounded_once_and_not_each_kind_of_token() {
+        // Four times 0.25 nano-dollars is one; rounded apart they would be none.
+        let quarter = Prices::new(&plain("0.00025", "0.0004"));
+        let usage = Usage { input: 1, cached: 1, cache_write: 1, cache_write_1h: 1, output: 1, ..Usage::default() };
+        assert_eq!(quarter.cost(&usage), Cost { input: Money::from_nano(1), output: Money::ZERO });
+    }
 
-        #[test]
-        fn no_usage_overflows(usage in any::<[u64; 5]>()) {
-            let [input, cached, cache_write, cache_write_1h, output] = usage;
-            let cost = prices().cost(&Usage { input, cached, cache_write, cache_write_1h, output, ..Usage::default() });
-            prop_assert!(cost.input >= Money::ZERO && cost.output >= Money::ZERO);
-        }
+    #[test]
+    fn the_dearest_prices_of_the_most_tokens_cost_all_that_money_holds() {
+        let dearest = Prices::new(&plain("9223372036.854775807", "9223372036.854775807"));
+        let most = u64::MAX;
+        let usage = Usage {
+            input: most,
+            cached: most,
+            cache_write: most,
+            cache_write_1h: most,
+            output: most,
+            ..Usage::default()
+        };
+        let all = Money::from_nano(i64::MAX);
+        assert_eq!(dearest.cost(&usage), Cost { input: all, output: all });
     }
 }
