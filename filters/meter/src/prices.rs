@@ -147,6 +147,22 @@ mod tests {
     }
 
     #[test]
+    fn of_several_thresholds_passed_the_highest_counts() {
+        let step = |above, dollars: &str| Step {
+            above,
+            input: price(dollars),
+            output: price(dollars),
+            cached: None,
+            cache_write: None,
+        };
+        let prices = Prices::new(&Tariff { long_context: vec![step(10, "2"), step(20, "3")], ..plain("1", "1") });
+        for (tokens, dollars) in [(10, "0.00001"), (11, "0.000022"), (20, "0.00004"), (21, "0.000063")] {
+            let cost = prices.cost(&Usage { input: tokens, ..Usage::default() });
+            assert_eq!(cost.input.to_string(), dollars, "{tokens}");
+        }
+    }
+
+    #[test]
     fn past_a_threshold_an_hours_write_keeps_its_proportion_to_the_short_one() {
         // 7.5 × 6 / 3.75 = 12 dollars per million.
         let usage = Usage { cache_write_1h: 1_000_000, ..Usage::default() };
