@@ -164,7 +164,7 @@ async fn first_content(
 /// Reads a whole answer; its head has come in time, its body has until the request's deadline.
 async fn whole(mut wire: Wire, endpoint: &Endpoint, deadline: Instant) -> Result<Bytes, Fail> {
     let left = deadline.saturating_duration_since(Instant::now());
-    let body = timeout(left, wire.read_all(ANSWER_BYTES_MAX))
+    let body = timeout(left, wire.read_all(ANSWER_BYTES_MAX, endpoint.timeouts.idle))
         .await
         .map_err(|_| Fail::Broken("the answer was not finished in time"))?
         .map_err(broken)?

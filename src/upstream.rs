@@ -108,9 +108,15 @@ impl Wire {
         self.session().response_done()
     }
 
-    /// Reads the rest of the body, at most `max` bytes; `None` when it is longer.
-    pub(crate) async fn read_all(&mut self, max: usize) -> pingora::Result<Option<Bytes>> {
-        let Some(first) = self.read().await? else { return Ok(Some(Bytes::new())) };
+    /// The next piece, if it comes within this time.
+    async fn read_within(&mut self, idle: Duration) -> pingora::Result<Option<Bytes>> {
+        timeout(idle, self.read()).await.unwrap_or_else(|_| Err(Error::new(ErrorType::ReadTimedout)))
+    }
+
+    /// Reads the rest of the body, at most `max` bytes; `None` when it is longer. Between two pieces
+    /// no more than `idle` may pass.
+    pub(crate) async fn read_all(&mut self, max: usize, idle: Duration) -> pingora::Result<Option<Bytes>> {
+        let Some(first) = self.read_within(idle).await? else { return Ok(Some(Bytes::new())) };
         if self.is_done() {
             return Ok((first.len() <= max).then_some(first));
         }
@@ -118,7 +124,7 @@ impl Wire {
         let expected = length.and_then(|v| v.to_str().ok()?.parse().ok());
         let mut all = BytesMut::with_capacity(expected.unwrap_or(2 * first.len()).min(max));
         all.extend_from_slice(&first);
-        while let Some(piece) = self.read().await? {
+        while let Some(piece) = self.read_within(idle).await? {
             if all.len() + piece.len() > max {
                 return Ok(None);
             }
@@ -129,7 +135,7 @@ impl Wire {
 
     /// Reads a small error body and keeps the connection warm; gives up on what is long or slow.
     pub(crate) async fn drain(mut self, max: usize, patience: Duration) -> Bytes {
-        match timeout(patience, self.read_all(max)).await {
+        match timeout(patience, self.read_all(max, patience)).await {
             Ok(Ok(Some(body))) => {
                 self.release().await;
                 body

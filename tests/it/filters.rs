@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
+use tollgate_simulate::Profile;
+
 use crate::world::{Chat, World};
 
 const FILTER: &str = r#"
@@ -62,21 +65,53 @@ fn build() -> std::path::PathBuf {
             path("filters/api")
         ),
     );
+    let workspace = format!("[workspace]\nresolver = \"3\"\nmembers = [\"gate\", \"shout\"]\n\n{profiles}");
+    write(&place.join("Cargo.toml"), &workspace);
     write(&place.join("gate/src/main.rs"), BINARY);
     write(
         &place.join("gate/Cargo.toml"),
         &format!(
-            "[package]\nname = \"gate\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\ntollgate = {{ path = {:?} }}\nshout = {{ path = \"../shout\" }}\n\n[workspace]\nmembers = [\".\", \"../shout\"]\n\n{profiles}",
+            "[package]\nname = \"gate\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\ntollgate = {{ path = {:?} }}\nshout = {{ path = \"../shout\" }}\n",
             path("")
         ),
     );
-    fs::copy(root.join("Cargo.lock"), place.join("gate/Cargo.lock")).expect("the lock can be copied");
+    fs::copy(root.join("Cargo.lock"), place.join("Cargo.lock")).expect("the lock can be copied");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--offline", "--quiet", "--manifest-path"])
-        .arg(place.join("gate/Cargo.toml"))
+        .arg(place.join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", target)
         .output()
         .expect("cargo runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     target.join("debug/gate")
+}
+
+#[test]
+fn a_filter_of_someone_elses_rewrites_answers_and_refuses_requests() {
+    let gate = build();
+    let world = World::with()
+        .openai("steady", Profile { echo: true, ..Profile::default() })
+        .section("filters", "[{use: shout, slot: after_auth, conf: {shout: true}}]")
+        .start_by(&gate);
+    let whole = world.chat(Chat::only("steady").saying("hello gate"));
+    assert_eq!(whole.json()["choices"][0]["message"]["content"], "HELLO GATE", "{}", whole.text());
+    let streamed = world.chat(Chat::only("steady").saying("hello gate").streamed());
+    assert_eq!(streamed.said(), "HELLO GATE", "{}", streamed.text());
+    let refused = world.chat_with(&[("x-quiet", "yes")], Chat::only("steady"));
+    assert_eq!((refused.status, refused.code().as_str()), (403, "refused_by_filter"));
+    assert!(world.metric("tollgate_filter_duration_seconds_count", &[("filter", "shout"), ("hook", "on_event")]) > 0.0);
+}
+
+#[test]
+fn the_sample_filter_tags_what_goes_upstream_and_refuses_by_model() {
+    let world = World::with()
+        .openai("steady", Profile::default())
+        .section("filters", "[{use: sample, conf: {tag: blue, refuse: secret}}]")
+        .model("secret-model", &["steady"])
+        .start();
+    assert_eq!(world.chat(Chat::only("steady")).status, 200);
+    let last = world.seen("steady").last.expect("a request came");
+    assert_eq!(last.header("x-tag"), Some("blue"));
+    let refused = world.chat(Chat::to("secret-model"));
+    assert_eq!((refused.status, refused.json()["error"]["param"].clone()), (403, json!("model")));
 }
