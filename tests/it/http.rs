@@ -129,15 +129,15 @@ impl Connection {
         self
     }
 
-    /// Sends bytes, and says whether they could be sent.
-    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.stream.write_all(bytes.as_ref()).and_then(|()| self.stream.flush())
-    }
-
     /// Sends from a thread of its own, for bodies that may be refused while they are on their way.
     pub(crate) fn send_beside(&self, bytes: Vec<u8>) -> std::thread::JoinHandle<io::Result<()>> {
         let mut tcp = self.tcp.try_clone().expect("a second handle");
         std::thread::spawn(move || tcp.write_all(&bytes))
+    }
+
+    /// The socket, to write to while something else reads.
+    pub(crate) fn writer(&self) -> TcpStream {
+        self.tcp.try_clone().expect("a second handle")
     }
 
     /// Sends a request with its length.
@@ -311,20 +311,31 @@ fn tls_config(ca_pem: &str, alpn: &[&str]) -> Arc<rustls::ClientConfig> {
     Arc::new(config)
 }
 
-/// One exchange over HTTP/2: in clear text by prior knowledge, or over TLS where a CA is given.
+/// One exchange over HTTP/2, to its end.
 pub(crate) fn over_h2(address: SocketAddr, ca_pem: Option<&str>, headers: &[(&str, &str)], body: Bytes) -> Answer {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let exchange = async {
-        let tcp = tokio::net::TcpStream::connect(address).await.expect("the gateway listens");
-        let Some(ca_pem) = ca_pem else { return exchange(tcp, "http", headers, body).await };
-        let name = ServerName::try_from("localhost").expect("a name");
-        let connector = tokio_rustls::TlsConnector::from(tls_config(ca_pem, &["h2", "http/1.1"]));
-        let tls = connector.connect(name, tcp).await.expect("a handshake");
-        assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "HTTP/2 is chosen by ALPN");
-        exchange(tls, "https", headers, body).await
-    };
-    let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, exchange).await });
+    let waited = runtime.block_on(async {
+        let exchange = exchange_over_h2(address, ca_pem, headers, body);
+        tokio::time::timeout(PATIENCE, exchange).await
+    });
     waited.expect("an answer in time").expect("HTTP/2 to its end")
+}
+
+/// One exchange over HTTP/2: in clear text by prior knowledge, or over TLS where a CA is given.
+/// Dropped, it resets its stream and leaves the connection open.
+pub(crate) async fn exchange_over_h2(
+    address: SocketAddr,
+    ca_pem: Option<&str>,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<Answer, h2::Error> {
+    let tcp = tokio::net::TcpStream::connect(address).await.expect("the gateway listens");
+    let Some(ca_pem) = ca_pem else { return exchange(tcp, "http", headers, body).await };
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connector = tokio_rustls::TlsConnector::from(tls_config(ca_pem, &["h2", "http/1.1"]));
+    let tls = connector.connect(name, tcp).await.expect("a handshake");
+    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "HTTP/2 is chosen by ALPN");
+    exchange(tls, "https", headers, body).await
 }
 
 async fn exchange<S>(stream: S, scheme: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, h2::Error>

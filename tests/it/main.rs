@@ -5,5 +5,17 @@ mod demo;
 mod http;
 mod world;
 
+mod badinput;
+mod bodies;
+mod cli;
+mod clients;
+mod dashboards;
 mod fallback;
+mod hangups;
 mod headers;
+mod keys;
+mod limits;
+mod metering;
+mod reload;
+mod secrets;
+mod streams;

@@ -275,12 +275,17 @@ impl Plans {
 
     /// Starts the gateway and waits until it is ready.
     pub(crate) fn start(self) -> World {
+        self.start_by(Path::new(TOLLGATE))
+    }
+
+    /// Starts this binary in the gateway's place.
+    pub(crate) fn start_by(self, binary: &Path) -> World {
         let yaml = self.yaml();
         fs::write(self.folder.join("tollgate.yaml"), &yaml).expect("the file can be written");
         let ca_pem = self.tls.then(|| certificate(&self.folder));
         let Self { vendor, tls_vendor, folder, address, keys, .. } = self;
         let out = |name: &str| Stdio::from(File::create(folder.join(name)).expect("the file can be made"));
-        let child = Command::new(TOLLGATE)
+        let child = Command::new(binary)
             .args(["serve", "--config", "tollgate.yaml"])
             .current_dir(&folder)
             .env_remove("TOLLGATE_LOG")
