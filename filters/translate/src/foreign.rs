@@ -4,6 +4,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use tollgate_api::{Event, Surface, Usage};
 
 use crate::dialect::{AnswerHead, Decode, Dialect, Encode, Garbage, encoder};
@@ -20,6 +21,9 @@ pub(crate) struct Foreign {
     phase: Phase,
     usage: Option<Usage>,
     output_chars: u64,
+    /// Choices that said something and not yet why they stopped; decoders bound their number.
+    speaking: SmallVec<[u32; 4]>,
+    /// Whether any choice said why it stopped.
     stopped: bool,
 }
 
@@ -35,6 +39,7 @@ impl Foreign {
             phase: Phase::Waiting,
             usage: None,
             output_chars: 0,
+            speaking: SmallVec::new(),
             stopped: false,
         }
     }
@@ -64,19 +69,17 @@ impl Foreign {
         result
     }
 
-    pub(crate) fn end(&mut self, price: Price<'_>, on_event: OnEvent<'_>, out: &mut Out) -> Result<(), Garbage> {
+    pub(crate) fn end(&mut self, price: Price<'_>, on_event: OnEvent<'_>, out: &mut Out) {
         let mut bytes = Vec::new();
         let mut turn = Turn { price, on_event, out: &mut bytes };
-        let result = match self.splitter.finish() {
-            // Half an event is a cut, not an event: what cannot be read is left out.
-            Some(frame) => self.tell(&frame.fields(), &mut turn).or(Ok(())),
-            None => Ok(()),
-        };
-        if self.stopped && !self.is_over() {
+        if let Some(frame) = self.splitter.finish() {
+            // Half an event says that the stream was cut, not that it was garbage.
+            let _unreadable = self.tell(&frame.fields(), &mut turn).is_err();
+        }
+        if self.stopped && self.speaking.is_empty() {
             self.pass(Event::End, &mut turn);
         }
         out.push(Bytes::from(bytes));
-        result
     }
 
     fn decode(&mut self, chunk: &[u8], turn: &mut Turn<'_>) -> Result<(), Garbage> {
@@ -129,11 +132,15 @@ impl Foreign {
     fn note(&mut self, event: &Event) {
         match event {
             Event::Start { .. } => {}
-            Event::Text { text, .. } | Event::Thinking { text, .. } | Event::Refusal { text, .. } => self.said(text),
-            Event::ToolArguments { json, .. } => self.said(json),
-            Event::RedactedThinking { .. } | Event::ToolStart { .. } => self.phase = Phase::Content,
-            Event::Stop { .. } => {
-                self.phase = Phase::Content;
+            Event::Text { choice, text } | Event::Thinking { choice, text, .. } | Event::Refusal { choice, text } => {
+                self.said(*choice, text);
+            }
+            Event::ToolArguments { choice, json, .. } => self.said(*choice, json),
+            Event::ToolStart { choice, .. } => self.begun(*choice),
+            Event::RedactedThinking { .. } => self.begun(0),
+            Event::Stop { choice, .. } => {
+                self.begun(*choice);
+                self.speaking.retain(|speaking| speaking != choice);
                 self.stopped = true;
             }
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -144,10 +151,17 @@ impl Foreign {
         }
     }
 
-    fn said(&mut self, text: &str) {
+    fn said(&mut self, choice: u32, text: &str) {
         if !text.is_empty() {
-            self.phase = Phase::Content;
+            self.begun(choice);
             self.output_chars += text.chars().count() as u64;
+        }
+    }
+
+    fn begun(&mut self, choice: u32) {
+        self.phase = Phase::Content;
+        if !self.speaking.contains(&choice) {
+            self.speaking.push(choice);
         }
     }
 }

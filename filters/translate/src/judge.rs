@@ -37,7 +37,7 @@ pub(crate) struct Judge {
     pub(crate) phase: Phase,
     pub(crate) usage: Option<Usage>,
     pub(crate) output_chars: u64,
-    /// Whether a choice said why it stopped.
+    /// Whether a choice said why it stopped, and none said anything since.
     pub(crate) stopped: bool,
 }
 
@@ -111,14 +111,18 @@ impl Judge {
         let data = fields.data.as_deref().unwrap_or_default().trim_ascii();
         match data {
             b"" => return Ok(Fate::Keep),
+            b"[DONE]" if self.phase == Phase::Waiting => {
+                return Err(Garbage("the stream ended before any content".into()));
+            }
             b"[DONE]" => {
                 self.phase = Phase::Ended;
                 return Ok(Fate::Keep);
             }
             _ => {}
         }
-        self.output_chars += self.needles.output_chars(data);
-        self.stopped |= self.needles.finishes(data);
+        let chars = self.needles.output_chars(data);
+        self.output_chars += chars;
+        self.stopped = self.needles.finishes(data) || (self.stopped && chars == 0);
         if fields.name == Some(b"error") || data.starts_with(b"[") {
             return Ok(self.fail(data));
         }

@@ -80,15 +80,18 @@ impl Relay {
         }
     }
 
-    /// The upstream closed. A last event may lack its blank line, and an answer whose every choice
-    /// said why it stopped may lack its end mark; all else that is not [`Phase::Ended`] is cut.
+    /// The upstream closed. A last event may lack its blank line, and an answer whose choices said
+    /// why they stopped may lack its end mark; all else that is not [`Phase::Ended`] is cut.
     ///
     /// # Errors
     /// As for [`Relay::push`].
     pub fn end(&mut self, price: Price<'_>, on_event: OnEvent<'_>, out: &mut Out) -> Result<(), Garbage> {
         match &mut self.0 {
             Way::Passthrough(way) => way.end(price, out),
-            Way::Foreign(way) => way.end(price, on_event, out),
+            Way::Foreign(way) => {
+                way.end(price, on_event, out);
+                Ok(())
+            }
         }
     }
 

@@ -1,6 +1,4 @@
-//! A stream in the client's own format: recorded ones, and the traps that vendors lay.
-
-mod recorded;
+//! A stream in the client's own format, and the traps that vendors lay in it.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -51,117 +49,6 @@ fn whole(stream: &str) -> Came {
 /// The data of each event that is JSON.
 fn payloads(stream: &str) -> Vec<Value> {
     stream.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data:")?.trim()).ok()).collect()
-}
-
-/// A small generator of numbers, so that a failure can be had again.
-fn draw(state: &mut u64) -> usize {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    usize::try_from(*state >> 33).expect("31 bits")
-}
-
-#[test]
-fn recorded_streams_pass_byte_for_byte() {
-    let recordings = recorded::chat_streams();
-    assert!(recordings.len() > 400, "only {} recordings", recordings.len());
-    for recording in &recordings {
-        let came = whole(&recording.stream);
-        let end = if recording.stream.contains("[DONE]") { "" } else { "data: [DONE]\n\n" };
-        assert!(came.bytes == format!("{}{end}", recording.stream), "{}", recording.file.display());
-        assert_eq!((came.phase, came.garbage), (Phase::Ended, None), "{}", recording.file.display());
-    }
-}
-
-#[test]
-fn recorded_usage_is_the_last_that_the_vendor_reported() {
-    for recording in recorded::chat_streams() {
-        let reported: Vec<_> =
-            payloads(&recording.stream).into_iter().filter(|chunk| chunk["usage"].is_object()).collect();
-        let last = reported.last().map(|chunk| &chunk["usage"]);
-        let usage = whole(&recording.stream).usage;
-        assert_eq!(
-            usage.map(|usage| usage.prompt()),
-            last.and_then(|usage| usage["prompt_tokens"].as_u64()),
-            "{}",
-            recording.file.display()
-        );
-        let cached = last.and_then(|usage| {
-            let details = usage["prompt_tokens_details"]["cached_tokens"].as_u64();
-            details.or(usage["prompt_cache_hit_tokens"].as_u64())
-        });
-        assert_eq!(usage.map_or(0, |usage| usage.cached), cached.unwrap_or(0), "{}", recording.file.display());
-    }
-}
-
-#[test]
-fn recorded_output_characters_are_those_of_the_deltas() {
-    for recording in recorded::chat_streams() {
-        let mut chars = 0;
-        for chunk in payloads(&recording.stream) {
-            for choice in chunk["choices"].as_array().into_iter().flatten() {
-                let delta = &choice["delta"];
-                let texts = ["content", "reasoning_content", "reasoning", "refusal"].map(|name| &delta[name]);
-                let calls = delta["tool_calls"].as_array().into_iter().flatten();
-                let arguments = calls.map(|call| &call["function"]["arguments"]);
-                chars += texts
-                    .into_iter()
-                    .chain(arguments)
-                    .filter_map(Value::as_str)
-                    .map(|t| t.chars().count())
-                    .sum::<usize>();
-            }
-        }
-        assert_eq!(whole(&recording.stream).output_chars, chars as u64, "{}", recording.file.display());
-    }
-}
-
-#[test]
-fn a_client_that_did_not_ask_sees_every_event_but_the_one_for_usage() {
-    for recording in recorded::chat_streams() {
-        let came = relay([recording.stream.as_bytes()], false, cents);
-        let wanted: Vec<_> = payloads(&recording.stream)
-            .into_iter()
-            .filter(|chunk| !chunk["usage"].is_object() || chunk["choices"].as_array().is_some_and(|c| !c.is_empty()))
-            .collect();
-        assert_eq!(payloads(&came.bytes), wanted, "{}", recording.file.display());
-        assert!(came.usage.is_some() || whole(&recording.stream).usage.is_none());
-    }
-}
-
-#[test]
-fn recorded_streams_come_out_the_same_however_they_are_cut() {
-    let mut seed = 7;
-    for recording in recorded::chat_streams() {
-        let stream = recording.stream.as_bytes();
-        for wants_usage in [true, false] {
-            let uncut = relay([stream], wants_usage, cents);
-            for _ in 0..3 {
-                let (a, b) = (draw(&mut seed) % stream.len(), draw(&mut seed) % stream.len());
-                let (a, b) = (a.min(b), a.max(b));
-                let cut = relay([&stream[..a], &stream[a..b], &stream[b..]], wants_usage, cents);
-                assert!(cut == uncut, "{} cut at {a} and {b}", recording.file.display());
-            }
-            let size = 1 + draw(&mut seed) % 40;
-            let cut = relay(stream.chunks(size), wants_usage, cents);
-            assert!(cut == uncut, "{} by {size}", recording.file.display());
-        }
-    }
-}
-
-#[test]
-fn short_recordings_come_out_the_same_cut_at_every_byte() {
-    let mut recordings = recorded::chat_streams();
-    recordings.sort_by_key(|recording| recording.stream.len());
-    for recording in &recordings[..25] {
-        for stream in [recording.stream.clone(), recording.stream.replace('\n', "\r\n")] {
-            let stream = stream.as_bytes();
-            let uncut = relay([stream], false, cents);
-            for at in 0..stream.len() {
-                let (a, b) = stream.split_at(at);
-                assert!(relay([a, b], false, cents) == uncut, "{} cut at {at}", recording.file.display());
-            }
-            assert!(relay(stream.chunks(1), false, cents) == uncut, "{} by 1", recording.file.display());
-        }
-    }
 }
 
 const ROLE: &str =
@@ -311,6 +198,12 @@ fn an_answer_whose_choices_all_stopped_is_whole_without_an_end_mark() {
 }
 
 #[test]
+fn a_choice_that_stopped_does_not_finish_another_that_was_cut() {
+    let came = whole(&[TEXT, STOP, TEXT].concat());
+    assert_eq!((came.bytes, came.phase), ([TEXT, STOP, TEXT].concat(), Phase::Content));
+}
+
+#[test]
 fn a_last_event_without_its_blank_line_counts() {
     let stream = [TEXT, STOP, DONE].concat();
     for missing in 1..=2 {
@@ -347,29 +240,4 @@ fn untouched_events_leave_as_one_slice_of_the_chunk() {
     let mut out = Out::default();
     relay.push(chunk.clone(), &no_price, &mut |_| {}, &mut out).expect("chunks");
     assert_eq!(out.take().as_ptr(), chunk.as_ptr());
-}
-
-/// `cargo test --release -p tollgate-translate --test passthrough -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn relaying_costs_little() {
-    let streams: Vec<Bytes> = recorded::chat_streams().into_iter().map(|r| Bytes::from(r.stream)).collect();
-    let events: usize = streams.iter().map(|stream| stream.windows(6).filter(|w| w == b"\ndata:").count() + 1).sum();
-    let bytes: usize = streams.iter().map(Bytes::len).sum();
-    for size in [usize::MAX, 16 * 1024, 300] {
-        let began = std::time::Instant::now();
-        for stream in &streams {
-            let mut relay = Relay::passthrough(Surface::ChatCompletions, false);
-            let mut out = Out::default();
-            let mut at = 0;
-            while at < stream.len() {
-                let end = at.saturating_add(size).min(stream.len());
-                relay.push(stream.slice(at..end), &cents, &mut |_| {}, &mut out).expect("chunks");
-                std::hint::black_box(out.take());
-                at = end;
-            }
-        }
-        let each = began.elapsed() / u32::try_from(events).expect("few");
-        eprintln!("{} streams, {events} events, {bytes} bytes, chunks of {size}: {each:?} an event", streams.len());
-    }
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod exchanges;
 mod requests;
+mod streams;
 
 /// Vendors that speak OpenAI's dialect.
 const OPENAI_LIKE: [&str; 9] =
