@@ -96,6 +96,22 @@ fn a_client_of_http_2_that_resets_its_stream_or_closes_cancels_its_attempt() {
 }
 
 #[test]
+fn a_hang_up_resets_one_stream_of_a_shared_upstream_connection_and_no_other() {
+    let world = World::with().over_h2c("shared").start();
+    world.set("shared", paced(12, 20));
+    let stays = world.begin(Chat::only("shared").streamed());
+    world.wait_for_requests("shared", 1);
+    let leaves = world.begin(Chat::only("shared").streamed());
+    world.wait_for_requests("shared", 2);
+    leaves.hang_up();
+    until("one answer is cancelled", || (world.seen("shared").cancelled == 1).then_some(()));
+    let mut stays = stays;
+    assert!(stays.answer().text().ends_with("data: [DONE]\n\n"), "its neighbour flows on");
+    assert_eq!(world.chat(Chat::only("shared")).status, 200);
+    assert_eq!(world.seen("shared").cancelled, 1);
+}
+
+#[test]
 fn a_client_that_leaves_while_it_sends_is_forgotten() {
     let world = World::steady();
     let mut connection = world.connect();
@@ -166,7 +182,7 @@ fn a_client_that_reads_nothing_is_given_up_at_the_deadline() {
 /// Drips bytes until the other side closes; how long it let us.
 fn drip(world: &World, text: &str, patience: Duration) -> Option<Duration> {
     let mut connection = world.connect();
-    connection.patience(Duration::from_millis(100));
+    connection.patience(Duration::from_millis(40));
     let began = Instant::now();
     for byte in text.bytes().cycle() {
         connection.send([byte]);

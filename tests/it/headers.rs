@@ -1,9 +1,9 @@
 //! Where a request goes by what it asks for, and what the answer's headers say of it.
 
 use serde_json::{Value, json};
-use tollgate_simulate::Profile;
+use tollgate_simulate::{Distribution, Profile};
 
-use crate::world::{Chat, World};
+use crate::world::{Chat, World, until};
 
 const CODE: &str = "Write a Python function that sorts a linked list";
 const TRANSLATE: &str = "Translate this into French: good morning, neighbour, how are you today?";
@@ -240,4 +240,33 @@ fn every_error_has_its_code_rule_remedy_and_place_in_the_reference() {
         assert!(doc_url.ends_with(&format!("#{}", answer.code())), "{doc_url}");
         assert_eq!(answer.header("content-type"), Some("application/json"));
     }
+}
+
+#[test]
+fn the_overhead_is_what_is_left_of_the_time_without_the_upstreams() {
+    let late = Profile { latency: Distribution::Fixed(400), ..Profile::default() };
+    let world = World::with().openai("late", late).start();
+    let line = world.line_of(&world.chat(Chat::only("late")));
+    let ms = |name: &str| line[name].as_f64().unwrap_or_else(|| panic!("no {name} in {line}"));
+    assert!(ms("total_ms") >= 400.0, "{line}");
+    assert!(ms("overhead_ms") < 200.0, "{line}");
+    let summed = world.metric("tollgate_overhead_seconds_sum", &[]);
+    assert!(summed < 0.2, "{summed}");
+}
+
+#[test]
+fn request_lines_go_where_they_are_told_or_nowhere() {
+    let world = World::with().openai("steady", Profile::default()).section("log", "{file: requests.jsonl}").start();
+    world.chat(Chat::only("steady"));
+    let file = world.folder().join("requests.jsonl");
+    until("a line is in the file", || {
+        std::fs::read_to_string(&file).unwrap_or_default().contains("only-steady").then_some(())
+    });
+    assert_eq!(world.stdout(), "");
+
+    let mut silent = World::with().openai("steady", Profile::default()).section("log", "{requests: false}").start();
+    silent.chat(Chat::only("steady"));
+    silent.signal("TERM");
+    silent.wait_for_exit();
+    assert_eq!(silent.stdout(), "");
 }

@@ -159,6 +159,7 @@ fn a_termination_signal_lets_an_open_stream_finish_and_then_ends_with_0() {
     let mut idle = world.connect();
     assert_eq!(idle.send(world.chat_bytes(&Chat::to("none").bytes())).answer().status, 404);
     world.signal("TERM");
+    until("it is no longer ready", || (!world.is_ready()).then_some(()));
     let rest = connection.read_until("[DONE]");
     assert!(rest.len() > 1000, "most of it came after the signal: {}", rest.len());
     let exit = world.wait_for_exit();

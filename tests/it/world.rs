@@ -342,9 +342,13 @@ impl World {
             if let Some(status) = self.child.try_wait().expect("its status can be asked") {
                 panic!("the gateway ended ({status}): {}\n{}", self.stderr(), self.yaml);
             }
-            let ready = std::net::TcpStream::connect(self.ops()).is_ok() && self.ops_get("/ready").status == 200;
-            (ready && std::net::TcpStream::connect(self.clients()).is_ok()).then_some(())
+            (self.is_ready() && std::net::TcpStream::connect(self.clients()).is_ok()).then_some(())
         });
+    }
+
+    /// Whether a load balancer would send it requests.
+    pub(crate) fn is_ready(&self) -> bool {
+        std::net::TcpStream::connect(self.ops()).is_ok() && self.ops_get("/ready").status == 200
     }
 
     /// Where clients are served.
