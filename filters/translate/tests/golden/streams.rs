@@ -144,8 +144,8 @@ fn recorded_streams_pass_byte_for_byte() {
 #[test]
 fn recorded_usage_is_the_last_that_the_vendor_reported() {
     for Recording { file, stream } in &*CHAT_STREAMS {
-        let reports = payloads(stream).into_iter().map(|mut chunk| chunk["usage"].take());
-        let last = reports.filter(Value::is_object).next_back().unwrap_or_default();
+        let mut reports = payloads(stream).into_iter().map(|mut chunk| chunk["usage"].take());
+        let last = reports.rfind(Value::is_object).unwrap_or_default();
         let count = |value: &Value| value.as_u64().unwrap_or_default();
         let usage = whole(stream).usage.unwrap_or_default();
         assert_eq!(usage.total(), count(&last["total_tokens"]), "{file}");
