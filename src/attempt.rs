@@ -86,7 +86,7 @@ pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'
         let status = answer.status.as_u16();
         if !(200..300).contains(&status) {
             let wait = pacing::asked_to_wait(&answer.headers, SystemTime::now());
-            return Err(refused(wire, endpoint.dialect, status, wait).await);
+            return Err(refused(wire, endpoint, status, wait).await);
         }
         if let Some(wait) = pacing::exhausted(&answer.headers) {
             endpoint.health.told_to_wait(wait, crate::clock::now_ms());
@@ -154,7 +154,7 @@ async fn first_content(
             Phase::Content | Phase::Ended => return Ok(Stream { wire, relay, held }),
             Phase::Failed { kind, message } => {
                 let error = VendorError { kind: kind.clone(), code: None, message: message.clone() };
-                return Err(Fail::FirstEvent(error));
+                return Err(Fail::FirstEvent(endpoint.discreet(error)));
             }
         }
     }
@@ -183,9 +183,9 @@ fn looks_like_an_object(body: &[u8]) -> bool {
     body.first() == Some(&b'{') && body.last() == Some(&b'}')
 }
 
-async fn refused(wire: Wire, dialect: Dialect, status: u16, retry_after: Option<Duration>) -> Fail {
+async fn refused(wire: Wire, endpoint: &Endpoint, status: u16, retry_after: Option<Duration>) -> Fail {
     let body = wire.drain(ERROR_BYTES_MAX, ERROR_PATIENCE).await;
-    Fail::Status { status, error: dialect.error(status, &body), retry_after }
+    Fail::Status { status, error: endpoint.discreet(endpoint.dialect.error(status, &body)), retry_after }
 }
 
 fn is_event_stream(answer: &pingora::http::ResponseHeader) -> bool {

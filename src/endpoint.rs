@@ -14,10 +14,11 @@ use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::utils::tls::WrappedX509;
+use secrecy::{ExposeSecret, SecretString};
 use tollgate_api::{Cost, Usage};
 use tollgate_conf::{BaseUrl, Timeouts};
 use tollgate_meter::Prices;
-use tollgate_translate::Dialect;
+use tollgate_translate::{Dialect, VendorError};
 
 use crate::clock;
 use crate::fail::Fail;
@@ -53,6 +54,7 @@ pub(crate) struct Endpoint {
     pub(crate) metrics: EndpointMetrics,
     place: Place,
     head: RequestHeader,
+    credential: Option<SecretString>,
 }
 
 /// Host, port, and the addresses they resolve to.
@@ -158,6 +160,7 @@ impl Endpoint {
         Ok(Self {
             head: head(site)?,
             place: Place::new(site),
+            credential: site.credential.map(SecretString::from),
             dialect: site.dialect,
             name,
             provider,
@@ -173,6 +176,19 @@ impl Endpoint {
     /// Where to connect to.
     pub(crate) async fn peer(&self) -> Result<Arc<HttpPeer>, Fail> {
         self.place.peer().await
+    }
+
+    /// A vendor's words without our credential in them: vendors echo what they were shown.
+    pub(crate) fn discreet(&self, mut error: VendorError) -> VendorError {
+        let Some(secret) = self.credential.as_ref().map(|c| c.expose_secret()).filter(|c| !c.is_empty()) else {
+            return error;
+        };
+        for text in [Some(&mut error.kind), Some(&mut error.message), error.code.as_mut()].into_iter().flatten() {
+            if text.contains(secret) {
+                *text = text.replace(secret, "[credential]");
+            }
+        }
+        error
     }
 
     /// What this usage costs here; `None` when the catalogue has no price.

@@ -1,4 +1,4 @@
-//! The door: a deadline for the head of each request, which Pingora has only per read.
+//! The door: deadlines for the first bytes and for the head of each request, which Pingora lacks.
 //!
 //! A client that drips its head is cut off. Everything else is Pingora's proxy, untouched.
 
@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::proxy::HttpProxy;
@@ -18,6 +19,30 @@ use crate::proxy::Proxy;
 
 /// Big prompts fit into the window without waiting for updates.
 const H2_WINDOW_BYTES: u32 = 1 << 20;
+
+/// As many bytes as tell HTTP/2 in clear text from HTTP/1; no valid request is shorter.
+const PREFACE_BYTES: usize = 24;
+
+/// Connections come in here. Pingora looks at the first bytes of each without a deadline; here is one.
+pub(crate) struct Door {
+    pub(crate) front: Arc<Front>,
+}
+
+#[async_trait]
+impl ServerApp for Door {
+    async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        if stream.get_ssl_digest().is_none() {
+            let mut preface = [0; PREFACE_BYTES];
+            let peek = stream.try_peek(&mut preface);
+            pingora_timeout::timeout(self.front.patience(false), peek).await.ok()?.ok()?;
+        }
+        self.front.process_new(stream, shutdown).await
+    }
+
+    async fn cleanup(&self) {
+        self.front.cleanup().await;
+    }
+}
 
 /// Stopped when the head has come. It travels with the connection, as Pingora lets it.
 pub(crate) struct Stopwatch(Arc<AtomicBool>);

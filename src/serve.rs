@@ -1,6 +1,6 @@
 //! From checked configuration to a running server: pools, listeners, threads, signals.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,7 +20,7 @@ use tollgate_conf::{Config, Listen};
 
 use crate::clock;
 use crate::filters::Filters;
-use crate::front::Front;
+use crate::front::{Door, Front};
 use crate::gateway::Gateway;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -48,6 +48,7 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
         slow_checks: Semaphore::new(threads(&config)),
         draining: AtomicBool::new(false),
     });
+    prove_free(&config)?;
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
     server.bootstrap();
     server.add_service(front(&config, &gateway, &conf)?);
@@ -96,13 +97,13 @@ fn open_log(config: &Config, metrics: &Metrics) -> anyhow::Result<Option<Arc<Req
 }
 
 /// The clients' listeners.
-fn front(config: &Config, gateway: &Arc<Gateway>, conf: &Arc<ServerConf>) -> anyhow::Result<Service<Front>> {
+fn front(config: &Config, gateway: &Arc<Gateway>, conf: &Arc<ServerConf>) -> anyhow::Result<Service<Door>> {
     let proxy = http_proxy(conf, Proxy { gateway: Arc::clone(gateway) });
     let mut options = HttpServerOptions::default();
     options.h2c = true;
     options.h2_idle_timeout = Some(config.server.keepalive);
-    let app = Front { gateway: Arc::clone(gateway), proxy: Arc::new(proxy), options };
-    let mut service = Service::new("clients".into(), app);
+    let front = Front { gateway: Arc::clone(gateway), proxy: Arc::new(proxy), options };
+    let mut service = Service::new("clients".into(), Door { front: Arc::new(front) });
     service.threads = Some(threads(config));
     for listener in &config.server.listen {
         listen(&mut service, listener)?;
@@ -110,7 +111,7 @@ fn front(config: &Config, gateway: &Arc<Gateway>, conf: &Arc<ServerConf>) -> any
     Ok(service)
 }
 
-fn listen(service: &mut Service<Front>, listener: &Listen) -> anyhow::Result<()> {
+fn listen(service: &mut Service<Door>, listener: &Listen) -> anyhow::Result<()> {
     let address = listener.address.to_string();
     let mut tcp = pingora::listeners::TcpSocketOptions::default();
     tcp.tcp_keepalive = Some(pingora::protocols::l4::ext::TcpKeepalive {
@@ -138,6 +139,15 @@ fn ops(address: SocketAddr, gateway: &Arc<Gateway>) -> Service<HttpServer<Ops>> 
     service.threads = Some(1);
     service.add_tcp(&address.to_string());
     service
+}
+
+/// Pingora binds while it runs, and ends the process where it cannot: what is taken is told before.
+fn prove_free(config: &Config) -> anyhow::Result<()> {
+    let clients = config.server.listen.iter().map(|l| l.address);
+    for address in clients.chain(config.server.ops) {
+        TcpListener::bind(address).with_context(|| format!("{address} cannot be listened on"))?;
+    }
+    Ok(())
 }
 
 fn announce(config: &Config) {

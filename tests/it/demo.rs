@@ -4,19 +4,19 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// A running demo; it ends with this value.
-pub struct Demo {
+pub(crate) struct Demo {
     child: Child,
     /// `http://127.0.0.1:…/v1`.
-    pub base_url: String,
+    pub(crate) base_url: String,
     /// The key of this run.
-    pub key: String,
+    pub(crate) key: String,
     /// Where its metrics are.
-    pub metrics_url: String,
+    pub(crate) metrics_url: String,
 }
 
 impl Demo {
     /// Starts it and waits until it says that it is ready.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
             .args(["demo", "--json"])
             .stdout(Stdio::piped())
