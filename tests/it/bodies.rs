@@ -246,8 +246,7 @@ fn a_whole_answer_of_many_megabytes_arrives_whole() {
 #[test]
 fn ten_thousand_messages_are_as_good_as_one() {
     let world = World::with().openai("steady", Profile::default()).anthropic("other", Profile::default()).start();
-    let turn =
-        |n: usize| json!({"role": if n % 2 == 0 { "user" } else { "assistant" }, "content": format!("turn {n}")});
+    let turn = |n: usize| json!({"role": if n.is_multiple_of(2) { "user" } else { "assistant" }, "content": format!("turn {n}")});
     let messages: Vec<_> = (0..10_001).map(turn).collect();
     for name in ["steady", "other"] {
         let answer = world.chat(Chat::only(name).with("messages", json!(messages)));

@@ -96,12 +96,16 @@ enum Framing {
 impl Connection {
     /// Connects in clear text.
     pub(crate) fn open(address: SocketAddr) -> Self {
-        let tcp = TcpStream::connect(address).expect("the gateway listens");
-        tcp.set_nodelay(true).expect("an open socket");
-        tcp.set_read_timeout(Some(PATIENCE)).expect("an open socket");
-        tcp.set_write_timeout(Some(PATIENCE)).expect("an open socket");
-        let stream = Box::new(tcp.try_clone().expect("a second handle"));
-        Self { stream, tcp, read: Vec::new(), framing: Framing::Done }
+        Self::try_open(address).expect("the gateway listens")
+    }
+
+    /// Connects in clear text, if anybody listens.
+    pub(crate) fn try_open(address: SocketAddr) -> io::Result<Self> {
+        let tcp = TcpStream::connect(address)?;
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream: Box::new(tcp.try_clone()?), tcp, read: Vec::new(), framing: Framing::Done })
     }
 
     /// Connects with TLS, offering these protocols, and says which one was taken.

@@ -5,7 +5,8 @@ use std::time::Instant;
 use tollgate_auth::{Algorithm, Cost};
 use tollgate_simulate::Profile;
 
-use crate::world::{Chat, Key, World};
+use crate::plans::Key;
+use crate::world::{Chat, World};
 
 #[test]
 fn every_key_that_is_not_accepted_gets_the_same_answer() {

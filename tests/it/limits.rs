@@ -4,7 +4,8 @@ use tollgate_auth::Algorithm;
 use tollgate_simulate::{Fault, Profile};
 
 use crate::http::Answer;
-use crate::world::{Chat, Key, World, faulty, until};
+use crate::plans::Key;
+use crate::world::{Chat, World, faulty, until};
 
 fn number(answer: &Answer, header: &str) -> u64 {
     let value = answer.header(header).unwrap_or_else(|| panic!("no {header}"));

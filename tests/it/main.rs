@@ -3,6 +3,7 @@
 mod bare;
 mod demo;
 mod http;
+mod plans;
 mod world;
 
 mod badinput;
@@ -11,6 +12,7 @@ mod cli;
 mod clients;
 mod dashboards;
 mod fallback;
+mod filters;
 mod hangups;
 mod headers;
 mod keys;

@@ -175,6 +175,7 @@ fn who_is_refused_pays_nothing_and_who_fails_over_pays_once() {
     }
     let answer = world.chat(Chat::to("chain"));
     assert_eq!(answer.status, 200);
+    world.line_of(&answer);
     let dollars = world.metric("tollgate_cost_usd_total", &[]);
     assert!((dollars * 1e9 - cost(&answer, "x-tollgate-cost-usd") as f64).abs() < 1.0, "{dollars}");
     assert_eq!(world.metric("tollgate_tokens_total", &[("endpoint", "down")]) as u64, 0);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tollgate_auth::Algorithm;
 use tollgate_simulate::Profile;
 
-use crate::world::{Chat, Key, World, busy, paced, status, until};
+use crate::plans::Key;
+use crate::world::{Chat, World, busy, paced, status, until};
 
 #[test]
 fn reloads_under_load_fail_not_one_request() {
@@ -42,7 +43,8 @@ fn reloads_under_load_fail_not_one_request() {
         stop.store(true, Relaxed);
     });
     assert!(world.seen("north").requests > 0 && world.seen("south").requests > 0, "both configurations served");
-    assert_eq!(world.metric("tollgate_requests_total", &[("outcome", "answered")]) as usize, served.load(Relaxed));
+    let served = u32::try_from(served.load(Relaxed)).expect("a few thousand");
+    world.wait_for_metric("tollgate_requests_total", &[("outcome", "answered")], f64::from(served));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use tollgate_auth::Algorithm;
 use tollgate_simulate::{Fault, Profile};
 
 use crate::bare::BareVendor;
-use crate::world::{Chat, Key, World, faulty, paced, until};
+use crate::plans::Key;
+use crate::world::{Chat, World, faulty, paced, until};
 
 const PROMPT: &str = "canary-of-the-prompt";
 const SECRET: &str = "canary0secret0of0a0header";
