@@ -11,7 +11,7 @@ use http::header;
 use pingora::ErrorType;
 use pingora::http::RequestHeader;
 use pingora_timeout::timeout;
-use tollgate_api::{Event, Surface};
+use tollgate_api::{Event, Surface, Usage};
 use tollgate_translate::{AnswerHead, Dialect, Out, Phase, Relay, VendorError};
 
 use crate::endpoint::Endpoint;
@@ -147,9 +147,18 @@ async fn first_content(
         false => Relay::foreign(dialect, shape.surface, head, shape.wants_usage),
     };
     let mut held = Out::default();
-    while let Some(piece) = wire.read().await.map_err(broken)? {
-        relay.push(piece, &|usage| endpoint.price(usage), watch, &mut held).map_err(Fail::Garbage)?;
+    let price = |usage: &Usage| endpoint.price(usage);
+    loop {
+        let piece = wire.read().await.map_err(broken)?;
+        let is_last = piece.is_none();
+        match piece {
+            Some(piece) => relay.push(piece, &price, watch, &mut held),
+            // A last event may lack its blank line.
+            None => relay.end(&price, watch, &mut held),
+        }
+        .map_err(Fail::Garbage)?;
         match relay.phase() {
+            Phase::Waiting if is_last => return Err(Fail::Broken("the stream ended before any content")),
             Phase::Waiting => {}
             Phase::Content | Phase::Ended => return Ok(Stream { wire, relay, held }),
             Phase::Failed { kind, message } => {
@@ -158,7 +167,6 @@ async fn first_content(
             }
         }
     }
-    Err(Fail::Broken("the stream ended before any content"))
 }
 
 /// Reads a whole answer; its head has come in time, its body has until the request's deadline.
