@@ -1,0 +1,147 @@
+//! The simulated vendors on the wire: each temper is what it says it is.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use tollgate_simulate::{Distribution, Fault, Options, Profile, Vendor};
+
+const OPENAI: &str = r#"{"model":"m","stream":STREAM,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
+const ANTHROPIC: &str = r#"{"model":"m","stream":STREAM,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+
+fn vendor(profiles: Vec<Profile>) -> Vendor {
+    Vendor::spawn(Options { profiles, ..Options::default() }).expect("a vendor starts")
+}
+
+fn named(name: &str, fault: Fault) -> Profile {
+    Profile { name: name.into(), fault, ..Profile::default() }
+}
+
+fn open(vendor: &Vendor, method: &str, path: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(vendor.address()).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a deadline");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).expect("it reads");
+    stream
+}
+
+fn ask(vendor: &Vendor, method: &str, path: &str, body: &str) -> String {
+    let mut all = Vec::new();
+    let _ = open(vendor, method, path, body).read_to_end(&mut all);
+    String::from_utf8(all).expect("UTF-8")
+}
+
+fn chat(vendor: &Vendor, profile: &str, stream: bool) -> String {
+    ask(vendor, "POST", &format!("/{profile}/v1/chat/completions"), &OPENAI.replace("STREAM", &stream.to_string()))
+}
+
+fn message(vendor: &Vendor, profile: &str, stream: bool) -> String {
+    ask(vendor, "POST", &format!("/{profile}/v1/messages"), &ANTHROPIC.replace("STREAM", &stream.to_string()))
+}
+
+#[test]
+fn both_dialects_are_spoken_whole_and_streamed() {
+    let vendor = vendor(vec![]);
+    assert!(chat(&vendor, "any", false).contains("\"object\":\"chat.completion\""));
+    let stream = chat(&vendor, "any", true);
+    assert!(stream.contains("\"total_tokens\"") && stream.contains("data: [DONE]"), "{stream}");
+    assert!(message(&vendor, "any", false).contains("\"type\":\"message\""));
+    let stream = message(&vendor, "any", true);
+    for event in ["message_start", "content_block_delta", "message_delta", "message_stop"] {
+        assert!(stream.contains(&format!("event: {event}\n")), "{event}: {stream}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_answers() {
+    let words = |seed| {
+        let vendor = Vendor::spawn(Options { seed, ..Options::default() }).expect("a vendor starts");
+        let answer = chat(&vendor, "any", false);
+        answer.split("\"content\":").nth(1).expect("content").split(',').next().expect("a value").to_owned()
+    };
+    assert_eq!(words(5), words(5));
+    assert_ne!(words(5), words(6));
+}
+
+#[test]
+fn faults_are_what_they_say() {
+    let status = Fault::Status { status: 429, retry_after: Some(7), body: None };
+    let vendor = vendor(vec![
+        named("busy", status),
+        named("cut", Fault::CutMidStream { after_events: 2 }),
+        named("before", Fault::CutBeforeContent),
+        named("nothing", Fault::CutBeforeHead),
+        named("error", Fault::FirstEventError),
+        named("late", Fault::MidStreamError { after_events: 2 }),
+        named("broken", Fault::WrongJson),
+        named("page", Fault::NotJson),
+        named("silent", Fault::NoUsage),
+        named("empty", Fault::EmptyStream),
+    ]);
+    let busy = chat(&vendor, "busy", false);
+    assert!(busy.starts_with("HTTP/1.1 429") && busy.contains("retry-after: 7"), "{busy}");
+    let cut = chat(&vendor, "cut", true);
+    assert!(cut.matches("\"content\"").count() == 3 && !cut.contains("[DONE]") && !cut.ends_with("0\r\n\r\n"), "{cut}");
+    assert!(!chat(&vendor, "before", true).contains("\"content\":\" "));
+    assert_eq!(chat(&vendor, "nothing", true), "");
+    assert!(chat(&vendor, "error", true).contains("data: {\"error\""));
+    assert!(message(&vendor, "late", true).contains("event: error"));
+    let broken = chat(&vendor, "broken", false);
+    let body = broken.split("\r\n\r\n").nth(1).expect("a body");
+    assert!(body.starts_with('{') && !body.ends_with('}'), "{body}");
+    assert!(chat(&vendor, "page", false).contains("text/html"));
+    assert!(!chat(&vendor, "silent", true).contains("total_tokens"));
+    assert!(!chat(&vendor, "empty", true).contains("data:"));
+}
+
+#[test]
+fn a_vendor_that_is_asked_for_a_key_wants_the_right_one() {
+    let vendor = vendor(vec![Profile { name: "guarded".into(), require_key: Some("k".into()), ..Profile::default() }]);
+    assert!(chat(&vendor, "guarded", false).starts_with("HTTP/1.1 401"));
+    assert!(message(&vendor, "guarded", false).contains("authentication_error"));
+}
+
+#[test]
+fn a_hang_up_is_noticed_at_once() {
+    let vendor = vendor(vec![named("hang", Fault::AcceptAndHang)]);
+    let stream = open(&vendor, "POST", "/hang/v1/chat/completions", &OPENAI.replace("STREAM", "true"));
+    until(|| vendor.seen("hang").requests == 1);
+    let began = Instant::now();
+    drop(stream);
+    until(|| vendor.seen("hang").cancelled == 1);
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn profiles_are_set_and_scripted_by_the_control_call() {
+    let vendor = vendor(vec![]);
+    let down = r#"{"fault":{"status":{"status":503}}}"#;
+    assert!(ask(&vendor, "PUT", "/control/x", down).starts_with("HTTP/1.1 200"));
+    assert!(chat(&vendor, "x", false).starts_with("HTTP/1.1 503"));
+    assert!(ask(&vendor, "PUT", "/control/x", "{}").starts_with("HTTP/1.1 200"));
+    assert!(ask(&vendor, "POST", "/control/x/next", &format!("[{down}]")).starts_with("HTTP/1.1 200"));
+    assert!(chat(&vendor, "x", false).starts_with("HTTP/1.1 503"));
+    assert!(chat(&vendor, "x", false).starts_with("HTTP/1.1 200"));
+    assert!(ask(&vendor, "GET", "/control/x", "").contains("\"requests\":3"));
+    assert!(ask(&vendor, "PUT", "/control/x", r#"{"speed":1}"#).starts_with("HTTP/1.1 400"));
+}
+
+#[test]
+fn times_are_drawn_from_their_distribution() {
+    let slow = Profile { latency: Distribution::Uniform { min: 60, max: 80 }, ..named("slow", Fault::None) };
+    let vendor = vendor(vec![slow]);
+    let began = Instant::now();
+    chat(&vendor, "slow", false);
+    assert!(began.elapsed() >= Duration::from_millis(60));
+}
+
+fn until(holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(10), "waited in vain");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
