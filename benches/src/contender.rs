@@ -1,163 +1,132 @@
-//! The processes that are measured: started, told apart, read from `/proc`, killed at the end.
+//! The contenders of a run and the processes behind them.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Read;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
-use tollgate_auth::{Algorithm, Kind, NewKey, Pepper};
-use tollgate_simulate::{Options, Profile, Vendor};
+use anyhow::Context;
+use clap::ValueEnum;
+use tollgate_simulate::{Options, Vendor};
+
+use crate::gateway::Gateway;
+use crate::running::{Running, free_port};
+use crate::shape::{self, Shape};
 
 /// One way from the load to the vendor.
-pub(crate) struct Contender {
-    pub(crate) name: &'static str,
-    pub(crate) address: SocketAddr,
-    pub(crate) key: String,
-    /// The model that is asked for.
-    pub(crate) model: &'static str,
-    process: Option<std::rc::Rc<Running>>,
-}
-
-/// A process that ends with its last contender.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The simulated vendor of the bench: three profiles, known by the path.
-pub(crate) fn be_a_vendor() -> anyhow::Result<()> {
-    let named = |name: &str| Profile { name: name.to_owned(), output_tokens: 10, ..Profile::default() };
-    let profiles = vec![
-        named("plain"),
-        Profile { burst: false, output_tokens: 50, ..named("burst") },
-        Profile { tokens_per_second: 100, output_tokens: 20, ..named("paced") },
-    ];
-    let vendor = Vendor::spawn(Options { profiles, ..Options::default() })?;
-    println!("{}", vendor.address());
-    loop {
-        std::thread::park();
-    }
-}
-
-/// Starts all of them: the vendor itself, the pass-through, and Tollgate under two model names.
-pub(crate) fn all() -> anyhow::Result<Vec<Contender>> {
-    let this = std::env::current_exe()?;
-    let mut vendor = Command::new(&this).arg("vendor").stdout(Stdio::piped()).spawn().context("starting the vendor")?;
-    let mut line = String::new();
-    BufReader::new(vendor.stdout.take().context("its output")?).read_line(&mut line)?;
-    let upstream: SocketAddr = line.trim().parse().context("the vendor's address")?;
-    let vendor = std::rc::Rc::new(Running(vendor));
-
-    let bare_at = free_port()?;
-    let bare = Command::new(&this).args(["bare", &bare_at.to_string(), &upstream.to_string()]).spawn()?;
-    let bare = std::rc::Rc::new(Running(bare));
-    let (gate, gate_at, key) = tollgate(upstream)?;
-    let gate = std::rc::Rc::new(Running(gate));
-    let contender = |name, address, model, process: &std::rc::Rc<Running>| Contender {
-        name,
-        address,
-        key: key.clone(),
-        model,
-        process: Some(std::rc::Rc::clone(process)),
-    };
-    let contenders = vec![
-        contender("direct", upstream, "plain", &vendor),
-        contender("bare", bare_at, "plain", &bare),
-        contender("tollgate", gate_at, "plain", &gate),
-        contender("tollgate, auto", gate_at, "auto", &gate),
-    ];
-    for contender in &contenders {
-        wait_for(contender.address)?;
-    }
-    Ok(contenders)
-}
-
-/// Tollgate with everything on: limits, request log, metrics, prices.
-fn tollgate(upstream: SocketAddr) -> anyhow::Result<(Child, SocketAddr, String)> {
-    let mut random = [0; 40];
-    getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("the system gives no randomness: {e}"))?;
-    let key = NewKey::generate(Kind::Inference, random);
-    let hash = key.hash(Algorithm::Sha256, [7; 16], &Pepper::none());
-    let (listen, ops) = (free_port()?, free_port()?);
-    let folder = std::env::temp_dir().join(format!("tollgate-bench-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("tollgate.yaml");
-    let endpoint = |name: &str| {
-        format!(
-            "  {name}: {{provider: sim, model: sim-small, base_url: \"http://{upstream}/{name}/v1\", price_as: simulated/sim-small}}\n"
-        )
-    };
-    let text = format!(
-        "server: {{listen: [{{address: \"{listen}\"}}], ops: \"{ops}\", threads: 1}}\n\
-         keys:\n  - {{id: {}, name: bench, tenant: bench, hash: \"{hash}\"}}\n\
-         providers:\n  sim: {{dialect: openai, base_url: \"http://{upstream}/plain/v1\", api_key: simulated}}\n\
-         endpoints:\n{}{}{}\
-         models:\n  plain: {{candidates: [at-plain]}}\n  burst: {{candidates: [at-burst]}}\n  paced: {{candidates: [at-paced]}}\n\
-         routes:\n  - {{name: auto, match: {{model: [auto]}}, candidates: [plain]}}\n\
-         limits: {{requests_per_minute: 16000000, concurrent_requests: 100000, requests_per_second_per_ip: 1000000}}\n\
-         log: {{requests: true}}\n",
-        key.id().as_str(),
-        endpoint("plain").replace("  plain:", "  at-plain:"),
-        endpoint("burst").replace("  burst:", "  at-burst:"),
-        endpoint("paced").replace("  paced:", "  at-paced:"),
-    );
-    fs::write(&file, text)?;
-    let log = fs::File::create(folder.join("requests.log"))?;
-    let binary = std::env::current_exe()?.with_file_name("tollgate");
-    let child = Command::new(&binary)
-        .args(["serve", "--config"])
-        .arg(&file)
-        .stdout(log)
-        .stderr(fs::File::create(folder.join("messages.log"))?)
-        .spawn()
-        .with_context(|| format!("starting {}", binary.display()))?;
-    Ok((child, listen, key.reveal().to_owned()))
-}
-
-/// Where this run keeps its files.
-pub(crate) fn folder() -> PathBuf {
-    std::env::temp_dir().join(format!("tollgate-bench-{}", std::process::id()))
-}
-
-fn free_port() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-fn wait_for(address: SocketAddr) -> anyhow::Result<()> {
-    let patience = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(address).is_err() {
-        if Instant::now() > patience {
-            bail!("nothing listens at {address}");
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Contender {
+    /// To the simulated vendor itself.
+    Direct,
+    /// Through Pingora with nothing but `upstream_peer`.
+    Bare,
+    /// Through the gateway, the model named.
+    Tollgate,
+    /// Through the gateway, the model chosen by classification.
+    Auto,
 }
 
 impl Contender {
-    fn pid(&self) -> u32 {
-        self.process.as_ref().map_or(0, |p| p.0.id())
+    /// As the table calls it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Direct => "direct to the vendor",
+            Self::Bare => "bare pass-through",
+            Self::Tollgate => "Tollgate",
+            Self::Auto => "Tollgate, `model: auto`",
+        }
+    }
+}
+
+/// Everything that runs for a measurement.
+pub(crate) struct Stand {
+    /// Who takes part, in turn.
+    pub(crate) contenders: Vec<Contender>,
+    // Killed in this order: who asks before who answers.
+    bare: Option<(Running, SocketAddr)>,
+    gateway: Option<Gateway>,
+    vendor: (Running, SocketAddr),
+}
+
+impl Stand {
+    /// Starts the vendor and what the contenders need.
+    pub(crate) fn new(contenders: &[Contender], threads: usize) -> anyhow::Result<Self> {
+        let vendor = start_vendor()?;
+        let bare = contenders.contains(&Contender::Bare).then(|| start_bare(vendor.1, threads)).transpose()?;
+        let needs_gateway = contenders.iter().any(|c| matches!(c, Contender::Tollgate | Contender::Auto));
+        let gateway = needs_gateway.then(|| Gateway::start(vendor.1, threads)).transpose()?;
+        Ok(Self { contenders: contenders.to_vec(), bare, gateway, vendor })
     }
 
-    /// CPU time so far, user and system, in microseconds.
-    pub(crate) fn cpu_micros(&self) -> u64 {
-        const TICK_MICROS: u64 = 10_000;
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
-        let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        after.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum::<u64>() * TICK_MICROS
+    /// Its process, where it listens, and the bytes of a request to it.
+    pub(crate) fn way(&self, contender: Contender, shape: Shape) -> anyhow::Result<Way<'_>> {
+        let prefix = format!("/{}", shape.name());
+        let through = |process, address, key, prefix, model| Way {
+            contender,
+            process,
+            address,
+            request: shape::request(prefix, model, key, shape),
+        };
+        let gateway = || self.gateway.as_ref().context("the gateway was not started");
+        Ok(match contender {
+            Contender::Direct => through(&self.vendor.0, self.vendor.1, "none", &prefix, shape.name()),
+            Contender::Bare => {
+                let (process, address) = self.bare.as_ref().context("the pass-through was not started")?;
+                through(process, *address, "none", &prefix, shape.name())
+            }
+            Contender::Tollgate => {
+                let gateway = gateway()?;
+                through(&gateway.process, gateway.address, &gateway.key, "", shape.name())
+            }
+            Contender::Auto => {
+                let gateway = gateway()?;
+                through(&gateway.process, gateway.address, &gateway.key, "", "auto")
+            }
+        })
     }
 
-    /// A line of `/proc/PID/status` in kilobytes: `VmHWM`, `VmRSS`.
-    pub(crate) fn memory_kb(&self, what: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let line = status.lines().find(|l| l.starts_with(what)).unwrap_or_default();
-        line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+    /// The proxies that run.
+    pub(crate) fn proxies(&self) -> impl Iterator<Item = &Running> {
+        self.bare.iter().map(|(process, _)| process).chain(self.gateway.iter().map(|g| &g.process))
     }
+
+    /// Throws away what was logged so far.
+    pub(crate) fn empty_log(&self) -> anyhow::Result<()> {
+        self.gateway.as_ref().map_or(Ok(()), Gateway::empty_log)
+    }
+}
+
+/// How to reach a contender.
+pub(crate) struct Way<'a> {
+    pub(crate) contender: Contender,
+    pub(crate) process: &'a Running,
+    pub(crate) address: SocketAddr,
+    pub(crate) request: Vec<u8>,
+}
+
+fn start_vendor() -> anyhow::Result<(Running, SocketAddr)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    // It lives as long as its standard input, which is ours to hold.
+    command.arg("vendor").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = Running::start("vendor", &mut command)?;
+    let address = process.first_line()?.trim().parse().context("the vendor's address")?;
+    process.listens_at(address)?;
+    Ok((process, address))
+}
+
+fn start_bare(upstream: SocketAddr, threads: usize) -> anyhow::Result<(Running, SocketAddr)> {
+    let address = free_port()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bare", &address.to_string(), &upstream.to_string(), "--threads", &threads.to_string()]);
+    let mut process = Running::start("bare", &mut command)?;
+    process.listens_at(address)?;
+    Ok((process, address))
+}
+
+/// Is the simulated vendor, in a process of its own, until its standard input ends.
+pub(crate) fn be_a_vendor() -> anyhow::Result<()> {
+    let profiles = Shape::ALL.map(Shape::profile).to_vec();
+    let vendor = Vendor::spawn(Options { profiles, ..Options::default() })?;
+    println!("{}", vendor.address());
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
 }

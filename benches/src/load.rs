@@ -1,22 +1,32 @@
-//! The load: prebuilt requests over kept connections, every answer checked.
+//! The load: prebuilt requests over kept connections on one thread, every answer checked.
+//!
+//! It shares the machine with what it measures, so it does as little as it can. It never opens a
+//! second connection for a failed one: a failure ends the run.
 
+use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::{JoinSet, LocalSet};
 
-use crate::contender::Contender;
+use crate::answer::Answer;
+use crate::contender::Way;
+use crate::shape::Shape;
 
-/// What to ask for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// A whole answer.
-    Whole,
-    /// Fifty events as fast as they come.
-    Burst,
-    /// Twenty events, ten milliseconds apart.
-    Paced,
+/// Longer than any answer takes on a machine that is not stuck.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one paced answer takes: its connections begin spread over this, not all at once.
+const PACED_SPAN: Duration = Duration::from_millis(200);
+
+/// How much to ask, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) connections: u32,
+    pub(crate) shape: Shape,
+    pub(crate) until: Until,
 }
 
 /// When to stop.
@@ -26,164 +36,141 @@ pub(crate) enum Until {
     Requests(u64),
 }
 
-/// What was measured. Times are in microseconds, ascending.
+impl Until {
+    /// The longest that a run may take, at a thousand requests per second or more.
+    fn limit(self) -> Duration {
+        match self {
+            Self::Elapsed(span) => span + PATIENCE,
+            Self::Requests(all) => Duration::from_millis(all) + PATIENCE,
+        }
+    }
+}
+
+/// What was measured. Times are in microseconds, ascending; a run is short enough to keep them all.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) seconds: f64,
+    /// From the request written to the last byte of its answer.
     pub(crate) latencies: Vec<u32>,
+    /// From the request written to the first event with content.
     pub(crate) first: Vec<u32>,
+    /// Events with content.
     pub(crate) events: u64,
+    /// CPU time of the contender's process.
     pub(crate) cpu_micros: u64,
 }
 
-impl Outcome {
-    pub(crate) fn requests(&self) -> f64 {
-        self.latencies.len() as f64
-    }
-
-    pub(crate) fn per_second(&self) -> f64 {
-        self.requests() / self.seconds
-    }
-
-    pub(crate) fn cpu_per_request(&self) -> f64 {
-        self.cpu_micros as f64 / self.requests().max(1.0)
-    }
-}
-
-/// The value below which this share (in per mille) of ascending times lies.
-pub(crate) fn quantile(times: &[u32], per_mille: usize) -> f64 {
-    let at = (times.len() * per_mille / 1000).min(times.len().saturating_sub(1));
-    times.get(at).copied().unwrap_or(0).into()
-}
-
-/// Runs a load over so many connections.
-pub(crate) fn run(to: &Contender, connections: usize, shape: Shape, until: Until) -> anyhow::Result<Outcome> {
+/// Runs a load over connections that are open before the clock starts.
+pub(crate) fn run(way: &Way<'_>, load: Load) -> anyhow::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let request = request(to, shape);
-    let cpu = to.cpu_micros();
-    let began = Instant::now();
-    let parts = runtime.block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
-        for number in 0..connections {
-            let share = match until {
-                Until::Requests(all) => {
-                    all / connections as u64 + u64::from((all % connections as u64) > number as u64)
-                }
-                Until::Elapsed(_) => u64::MAX,
-            };
-            let deadline = match until {
-                Until::Elapsed(span) => Some(began + span),
-                Until::Requests(_) => None,
-            };
-            tasks.spawn(talk(to.address, request.clone(), shape, share, deadline));
+    let measured = async {
+        let streams = connect(way.address, load.connections).await?;
+        let cpu = way.process.cpu_micros()?;
+        let began = Instant::now();
+        let mut tasks = JoinSet::new();
+        let request: Rc<[u8]> = way.request.as_slice().into();
+        for (number, stream) in (0..).zip(streams) {
+            tasks.spawn_local(talk(stream, Rc::clone(&request), load.shape, Turn::of(load, number, began)));
         }
-        tasks.join_all().await
-    });
-    let mut outcome = Outcome { seconds: began.elapsed().as_secs_f64(), ..Outcome::default() };
-    for part in parts {
-        let part = part.with_context(|| format!("load on {}", to.name))?;
-        outcome.latencies.extend(part.latencies);
-        outcome.first.extend(part.first);
-        outcome.events += part.events;
-    }
-    outcome.cpu_micros = to.cpu_micros() - cpu;
-    outcome.latencies.sort_unstable();
-    outcome.first.sort_unstable();
-    Ok(outcome)
-}
-
-/// About 1.45 kB, as a short conversation is.
-fn request(to: &Contender, shape: Shape) -> Vec<u8> {
-    let path = match shape {
-        Shape::Whole => "plain",
-        Shape::Burst => "burst",
-        Shape::Paced => "paced",
+        let limit = load.until.limit();
+        let mut outcome = tokio::time::timeout(limit, gather(tasks)).await.context("the load took too long")??;
+        outcome.seconds = began.elapsed().as_secs_f64();
+        outcome.cpu_micros = way.process.cpu_micros()?.saturating_sub(cpu);
+        Ok(outcome)
     };
-    let stream = if shape == Shape::Whole { "" } else { "\"stream\":true," };
-    let model = if to.model == "auto" { "auto" } else { path };
-    let words = "Write a short note about the gate and the road behind it. ".repeat(22);
-    let body = format!(
-        "{{\"model\":\"{model}\",{stream}\"temperature\":0.2,\"messages\":[{{\"role\":\"system\",\"content\":\"You are brief.\"}},{{\"role\":\"user\",\"content\":\"{words}\"}}]}}"
-    );
-    let place = if to.name.starts_with("tollgate") { String::new() } else { format!("/{path}") };
-    format!(
-        "POST {place}/v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        to.address,
-        to.key,
-        body.len()
-    )
-    .into_bytes()
+    let measured: anyhow::Result<Outcome> = LocalSet::new().block_on(&runtime, measured);
+    measured
+        .with_context(|| format!("{}, {:?} over {} connections", way.contender.title(), load.shape, load.connections))
 }
 
-async fn talk(
-    address: std::net::SocketAddr,
-    request: Vec<u8>,
-    shape: Shape,
-    share: u64,
-    deadline: Option<Instant>,
-) -> anyhow::Result<Outcome> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn connect(address: SocketAddr, connections: u32) -> anyhow::Result<Vec<TcpStream>> {
+    let mut streams = Vec::new();
+    for _ in 0..connections {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        streams.push(stream);
+    }
+    Ok(streams)
+}
+
+async fn gather(mut tasks: JoinSet<anyhow::Result<Outcome>>) -> anyhow::Result<Outcome> {
+    let mut all = Outcome::default();
+    while let Some(part) = tasks.join_next().await {
+        let part = part??;
+        all.latencies.extend(part.latencies);
+        all.first.extend(part.first);
+        all.events += part.events;
+    }
+    all.latencies.sort_unstable();
+    all.first.sort_unstable();
+    Ok(all)
+}
+
+/// What one connection does of the load.
+struct Turn {
+    starts_after: Duration,
+    requests: u64,
+    ends: Option<Instant>,
+}
+
+impl Turn {
+    fn of(load: Load, number: u32, began: Instant) -> Self {
+        let all = u64::from(load.connections);
+        let (requests, ends) = match load.until {
+            Until::Requests(sum) => (sum / all + u64::from(sum % all > u64::from(number)), None),
+            Until::Elapsed(span) => (u64::MAX, Some(began + span)),
+        };
+        let starts_after =
+            if load.shape == Shape::Paced { PACED_SPAN * number / load.connections } else { Duration::ZERO };
+        Self { starts_after, requests, ends }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ends.is_some_and(|end| Instant::now() >= end)
+    }
+}
+
+async fn talk(mut stream: TcpStream, request: Rc<[u8]>, shape: Shape, turn: Turn) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    let mut buffer = vec![0; 256 << 10];
-    for _ in 0..share {
-        if deadline.is_some_and(|d| Instant::now() >= d) {
+    let mut answer = Answer::new(shape.expect());
+    if !turn.starts_after.is_zero() {
+        tokio::time::sleep(turn.starts_after).await;
+    }
+    for _ in 0..turn.requests {
+        if turn.is_over() {
             break;
         }
-        let began = Instant::now();
         stream.write_all(&request).await?;
-        read_answer(&mut stream, &mut buffer, shape, began, &mut outcome).await?;
-        outcome.latencies.push(micros(began));
+        exchange(&mut stream, &mut answer, &mut outcome).await?;
+        answer.reset();
     }
     Ok(outcome)
 }
 
-fn micros(since: Instant) -> u32 {
-    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
-}
-
-/// Reads one answer and checks that it is one.
-async fn read_answer(
-    stream: &mut TcpStream,
-    buffer: &mut [u8],
-    shape: Shape,
-    began: Instant,
-    outcome: &mut Outcome,
-) -> anyhow::Result<()> {
-    let (mut filled, mut seen_first) = (0, false);
+/// Reads one answer. The clock starts when the request has been written.
+async fn exchange(stream: &mut TcpStream, answer: &mut Answer, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let (written, mut content) = (Instant::now(), 0);
     loop {
-        let read = stream.read(&mut buffer[filled..]).await?;
-        if read == 0 {
-            bail!("the connection closed in the middle of an answer");
+        if stream.read_buf(answer.room()).await? == 0 {
+            bail!(
+                "the connection closed {} bytes into an answer, {} µs after the request",
+                answer.came(),
+                micros(written)
+            );
         }
-        filled += read;
-        let Some(end) = memchr::memmem::find(&buffer[..filled], b"\r\n\r\n") else { continue };
-        let (head, body) = (&buffer[..end], &buffer[end + 4..filled]);
-        if !head.starts_with(b"HTTP/1.1 200") {
-            bail!("not a 200: {}", String::from_utf8_lossy(&buffer[..filled.min(600)]));
+        let whole = answer.advance()?;
+        if content == 0 && answer.content() > 0 {
+            outcome.first.push(micros(written));
         }
-        if shape == Shape::Whole {
-            match length(head) {
-                Some(length) if body.len() >= length => return Ok(()),
-                Some(_) => continue,
-                None => bail!("an answer without its length"),
-            }
-        }
-        if !seen_first && memchr::memmem::find(body, b"\"content\":\" ").is_some() {
-            seen_first = true;
-            outcome.first.push(micros(began));
-        }
-        if body.ends_with(b"0\r\n\r\n") {
-            if memchr::memmem::find(body, b"data: [DONE]").is_none() {
-                bail!("a stream without its end");
-            }
-            outcome.events += memchr::memmem::find_iter(body, b"data: {").count() as u64;
+        content = answer.content();
+        if whole {
+            outcome.latencies.push(micros(written));
+            outcome.events += content as u64;
             return Ok(());
         }
     }
 }
 
-fn length(head: &[u8]) -> Option<usize> {
-    let head = std::str::from_utf8(head).ok()?.to_ascii_lowercase();
-    head.split("\r\n").find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
+fn micros(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
 }

@@ -1,21 +1,33 @@
 //! `make bench`: one run, one machine, a table of ratios.
 //!
 //! Contenders take turns in rounds, so that a noisy neighbour hits all of them; what is printed are
-//! medians. It measures CPU time of the proxy's process alone, and checks every answer.
+//! medians. It measures CPU time of the proxy's process alone, and checks every answer. It does not
+//! judge: goals stand beside what was measured, and no figure makes it fail.
 
 #![allow(clippy::print_stdout, reason = "a table that nobody sees is none")]
 
+mod answer;
 mod bare;
 mod contender;
+mod figures;
+mod gateway;
 mod load;
+mod results;
 mod rounds;
+mod running;
+mod shape;
 mod soak;
 mod table;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::contender::{Contender, Stand};
+use crate::results::Results;
+use crate::table::Setting;
 
 /// The allocator of the gateway, so that the pass-through has it too.
 #[global_allocator]
@@ -23,21 +35,31 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measure Tollgate against a bare Pingora pass-through.
 #[derive(Parser)]
+#[command(name = "bench")]
 struct Cli {
     #[command(subcommand)]
     role: Option<Role>,
+    /// Who takes part; all of them, or bare and tollgate with `--quick`.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    contenders: Option<Vec<Contender>>,
     /// Rounds; medians are taken over them.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Seconds for each measurement.
-    #[arg(long, default_value_t = 3)]
-    seconds: u64,
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+    /// Seconds for each measurement; 2 with `--quick`, otherwise 3.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: Option<u64>,
+    /// Worker threads of each proxy.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
     /// Requests of the soak; 0 leaves it out.
     #[arg(long, default_value_t = 200_000)]
     soak: u64,
-    /// Only CPU per request at 32 connections, in three short rounds.
+    /// Only CPU per request at 32 connections.
     #[arg(long)]
     quick: bool,
+    /// Said beside the figures.
+    #[arg(long)]
+    date: Option<String>,
     /// Write the table into this file, between its markers.
     #[arg(long)]
     write: Option<PathBuf>,
@@ -45,7 +67,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Role {
-    /// The simulated vendor, in a process of its own.
+    /// The simulated vendor, in a process of its own; it ends with its standard input.
     Vendor,
     /// The bare pass-through, in a process of its own.
     Bare {
@@ -53,6 +75,9 @@ enum Role {
         listen: SocketAddr,
         /// Where it forwards to.
         upstream: SocketAddr,
+        /// Its worker threads.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
     },
 }
 
@@ -60,14 +85,29 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.role {
         Some(Role::Vendor) => contender::be_a_vendor(),
-        Some(Role::Bare { listen, upstream }) => bare::serve(listen, upstream),
-        None if cli.quick => rounds::quick(),
-        None => {
-            let measured = rounds::all(cli.rounds, cli.seconds)?;
-            let soaked = (cli.soak > 0).then(|| soak::run(cli.soak)).transpose()?;
-            let text = table::text(&measured, soaked.as_ref());
-            println!("{text}");
-            cli.write.map_or(Ok(()), |file| table::write(&file, &text))
-        }
+        Some(Role::Bare { listen, upstream, threads }) => bare::serve(listen, upstream, threads),
+        None if cli.quick => quick(&cli),
+        None => measure(cli),
     }
+}
+
+fn quick(cli: &Cli) -> anyhow::Result<()> {
+    let contenders = cli.contenders.as_deref().unwrap_or(&[Contender::Bare, Contender::Tollgate]);
+    let stand = Stand::new(contenders, cli.threads.into())?;
+    rounds::quick(&stand, cli.rounds.into(), Duration::from_secs(cli.seconds.unwrap_or(2)))
+}
+
+fn measure(cli: Cli) -> anyhow::Result<()> {
+    let results = cli.write.map(Results::open).transpose()?;
+    let (threads, seconds) = (cli.threads.into(), cli.seconds.unwrap_or(3));
+    let contenders = cli.contenders.as_deref().unwrap_or(Contender::value_variants());
+    let setting = Setting { date: cli.date, rounds: cli.rounds.into(), seconds, threads };
+    let stand = Stand::new(contenders, threads)?;
+    let measured = rounds::all(&stand, cli.rounds.into(), Duration::from_secs(seconds))?;
+    drop(stand);
+    let soaks = cli.soak > 0 && contenders.contains(&Contender::Tollgate);
+    let soaked = soaks.then(|| soak::run(cli.soak, threads)).transpose()?;
+    let text = table::text(&setting, &measured, soaked.as_ref());
+    println!("{text}");
+    results.map_or(Ok(()), |results| results.write(&text))
 }

@@ -1,93 +1,102 @@
-//! Rounds: every contender in turn, again and again; the figures of each are medians.
+//! Rounds: every contender in turn, again and again, so that noise of the machine hits all alike.
 
 use std::time::Duration;
 
-use crate::contender::{self, Contender};
-use crate::load::{Outcome, Shape, Until, quantile, run};
+use crate::contender::{Contender, Stand};
+use crate::figures::{Figures, Spread};
+use crate::load::{self, Load, Until};
+use crate::shape::Shape;
 
 /// One kind of load.
 pub(crate) struct Kind {
     pub(crate) title: &'static str,
-    pub(crate) connections: usize,
+    pub(crate) connections: u32,
     pub(crate) shape: Shape,
 }
 
+/// Whole answers one after the other: the added latency that a quiet gateway has.
+pub(crate) const ALONE: usize = 0;
+/// Whole answers over 32 connections: the load by which CPU time is judged.
+pub(crate) const BUSY: usize = 1;
+/// Paced streams: the load by which time to first content is judged.
+pub(crate) const PACED: usize = 4;
+
 /// The loads, in the order of the table.
 pub(crate) const KINDS: [Kind; 5] = [
-    Kind { title: "whole answers, 1 connection", connections: 1, shape: Shape::Whole },
-    Kind { title: "whole answers, 32 connections", connections: 32, shape: Shape::Whole },
-    Kind { title: "whole answers, 256 connections", connections: 256, shape: Shape::Whole },
-    Kind { title: "streams of 50 events in a burst, 8 connections", connections: 8, shape: Shape::Burst },
-    Kind { title: "streams of 20 events 10 ms apart, 8 connections", connections: 8, shape: Shape::Paced },
+    Kind { title: "Whole answers, 1 connection", connections: 1, shape: Shape::Whole },
+    Kind { title: "Whole answers, 32 connections", connections: 32, shape: Shape::Whole },
+    Kind { title: "Whole answers, 256 connections", connections: 256, shape: Shape::Whole },
+    Kind { title: "Streams of 50 events at once, 8 connections", connections: 8, shape: Shape::Burst },
+    Kind { title: "Streams of 20 events 10 ms apart, 32 connections", connections: 32, shape: Shape::Paced },
 ];
 
-/// What one contender did in one round of one kind.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Figures {
-    pub(crate) per_second: f64,
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
-    pub(crate) cpu: f64,
-    pub(crate) first_p99: f64,
-    pub(crate) events_per_second: f64,
+/// All rounds.
+pub(crate) struct Measured {
+    pub(crate) contenders: Vec<Contender>,
+    /// By kind, by contender, by round.
+    pub(crate) figures: Vec<Vec<Vec<Figures>>>,
+    /// Peak memory of each proxy, in kilobytes.
+    pub(crate) peaks: Vec<(&'static str, u64)>,
 }
 
-impl Figures {
-    fn of(outcome: &Outcome) -> Self {
-        Self {
-            per_second: outcome.per_second(),
-            p50: quantile(&outcome.latencies, 500),
-            p99: quantile(&outcome.latencies, 990),
-            cpu: outcome.cpu_per_request(),
-            first_p99: quantile(&outcome.first, 990),
-            events_per_second: outcome.events as f64 / outcome.seconds,
-        }
+impl Measured {
+    /// The rounds of a contender under a kind of load, if it took part.
+    pub(crate) fn of(&self, kind: usize, contender: Contender) -> Option<&[Figures]> {
+        let at = self.contenders.iter().position(|c| *c == contender)?;
+        Some(self.figures.get(kind)?.get(at)?)
     }
 }
 
-/// All rounds: by kind, by contender, by round.
-pub(crate) struct Measured {
-    pub(crate) names: Vec<&'static str>,
-    pub(crate) figures: Vec<Vec<Vec<Figures>>>,
-    /// Peak memory of each contender, in kilobytes.
-    pub(crate) peak_kb: Vec<u64>,
-}
-
-/// The whole programme.
-pub(crate) fn all(rounds: usize, seconds: u64) -> anyhow::Result<Measured> {
-    let contenders = contender::all()?;
-    let mut figures = vec![vec![Vec::new(); contenders.len()]; KINDS.len()];
+/// The whole programme. One more round goes before: it warms caches and pools, and is not counted.
+pub(crate) fn all(stand: &Stand, rounds: usize, span: Duration) -> anyhow::Result<Measured> {
+    let many = stand.contenders.len();
+    let mut figures = vec![vec![Vec::new(); many]; KINDS.len()];
     for round in 0..=rounds {
         for (kind, figures) in KINDS.iter().zip(&mut figures) {
-            for (contender, figures) in contenders.iter().zip(figures) {
-                let outcome =
-                    run(contender, kind.connections, kind.shape, Until::Elapsed(Duration::from_secs(seconds)))?;
-                // The first round warms up caches, pools and branch predictors.
+            // Each begins once in a while: nobody always runs in another's wake.
+            for at in (0..many).map(|at| (at + round) % many) {
+                let measured = measure(stand, stand.contenders[at], kind, span)?;
                 if round > 0 {
-                    figures.push(Figures::of(&outcome));
+                    figures[at].push(measured);
                 }
             }
         }
         eprintln!("round {round} of {rounds}");
     }
-    Ok(Measured {
-        names: contenders.iter().map(|c| c.name).collect(),
-        figures,
-        peak_kb: contenders.iter().map(|c| c.memory_kb("VmHWM")).collect(),
-    })
+    let peaks = stand.proxies().map(|p| Ok((p.name(), p.peak_kb()?))).collect::<anyhow::Result<_>>()?;
+    Ok(Measured { contenders: stand.contenders.clone(), figures, peaks })
 }
 
-/// CPU per request alone: for whoever makes it cheaper.
-pub(crate) fn quick() -> anyhow::Result<()> {
-    let contenders = contender::all()?;
-    let chosen: Vec<&Contender> = contenders.iter().filter(|c| matches!(c.name, "bare" | "tollgate")).collect();
-    for _ in 0..3 {
-        let mut cpu = Vec::new();
-        for contender in &chosen {
-            let outcome = run(contender, 32, Shape::Whole, Until::Elapsed(Duration::from_secs(2)))?;
-            cpu.push(outcome.cpu_per_request());
+fn measure(stand: &Stand, contender: Contender, kind: &Kind, span: Duration) -> anyhow::Result<Figures> {
+    stand.empty_log()?;
+    let load = Load { connections: kind.connections, shape: kind.shape, until: Until::Elapsed(span) };
+    let outcome = load::run(&stand.way(contender, kind.shape)?, load)?;
+    Ok(Figures::from(&outcome))
+}
+
+/// CPU per request alone, at 32 connections: for whoever makes it cheaper.
+pub(crate) fn quick(stand: &Stand, rounds: usize, span: Duration) -> anyhow::Result<()> {
+    for proxy in stand.proxies() {
+        eprintln!("{} is process {}", proxy.name(), proxy.pid());
+    }
+    let mut cpu = vec![Vec::new(); stand.contenders.len()];
+    for round in 0..=rounds {
+        let mut line = format!("round {round}:");
+        for (contender, cpu) in stand.contenders.iter().zip(&mut cpu) {
+            let figures = measure(stand, *contender, &KINDS[BUSY], span)?;
+            line += &format!("  {} {:.1} µs, {:.0} /s", contender.title(), figures.cpu, figures.per_second);
+            if round > 0 {
+                cpu.push(figures);
+            }
         }
-        println!("CPU per request: bare {:.1} µs, tollgate {:.1} µs, ratio {:.2}", cpu[0], cpu[1], cpu[1] / cpu[0]);
+        println!("{line}{}", if round == 0 { "  (warm-up, not counted)" } else { "" });
+    }
+    let bare = stand.contenders.iter().position(|c| *c == Contender::Bare).and_then(|at| cpu.get(at));
+    for (contender, own) in stand.contenders.iter().zip(&cpu) {
+        let micros = Spread::each(own, |f| f.cpu).map_or_else(String::new, |s| format!("{s:.1}"));
+        let ratio = bare.and_then(|bare| Spread::ratio(own, bare, |f| f.cpu));
+        let ratio = ratio.map_or_else(String::new, |r| format!(", {r:.2} of bare"));
+        println!("{}: {micros} µs of CPU per request{ratio}", contender.title());
     }
     Ok(())
 }

@@ -1,95 +1,205 @@
-//! The table: medians, and ratios to the bare pass-through.
+//! The result as Markdown: goals first, then a table for each load.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
-use crate::contender;
-use crate::rounds::{Figures, KINDS, Measured};
+use crate::contender::Contender;
+use crate::figures::{Figures, Pick, Spread};
+use crate::rounds::{ALONE, BUSY, KINDS, Kind, Measured, PACED};
+use crate::shape::Shape;
 use crate::soak::Soaked;
 
-const BEGIN: &str = "<!-- measured: begin -->";
-const END: &str = "<!-- measured: end -->";
+/// Where and how it was measured, in a few lines.
+pub(crate) struct Setting {
+    pub(crate) date: Option<String>,
+    pub(crate) rounds: usize,
+    pub(crate) seconds: u64,
+    pub(crate) threads: usize,
+}
 
-/// The whole result as Markdown.
-pub(crate) fn text(measured: &Measured, soaked: Option<&Soaked>) -> String {
-    let rounds = measured.figures.first().and_then(|f| f.first()).map_or(0, Vec::len);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut text = format!(
-        "{cores} cores, shared by load, proxy and vendor; medians of {rounds} rounds; each proxy has one worker thread.\n"
-    );
-    for (kind, figures) in KINDS.iter().zip(&measured.figures) {
-        let streamed = kind.title.starts_with("streams");
-        let _ = write!(
-            text,
-            "\n### {}\n\n| | throughput /s | to bare | p50 added | p99 added | CPU s per 10,000 | to bare |",
-            title(kind.title)
-        );
-        text.push_str(if streamed { " TTFT p99 added | events /s |\n" } else { "\n" });
-        text.push_str(if streamed {
-            "| --- | --: | --: | --: | --: | --: | --: | --: | --: |\n"
-        } else {
-            "| --- | --: | --: | --: | --: | --: | --: |\n"
-        });
-        let direct = &figures[0];
-        let bare = &figures[1];
-        for (name, own) in measured.names.iter().zip(figures) {
-            text.push_str(&row(name, own, direct, bare, streamed));
-        }
+/// The whole result.
+pub(crate) fn text(setting: &Setting, measured: &Measured, soaked: Option<&Soaked>) -> String {
+    let mut text = setting.text();
+    goals(&mut text, measured, soaked);
+    for (at, kind) in KINDS.iter().enumerate() {
+        table(&mut text, at, kind, measured);
     }
-    text.push_str("\n### Memory\n\n| | peak |\n| --- | --: |\n");
-    for (name, peak) in measured.names.iter().zip(&measured.peak_kb) {
-        let _ = writeln!(text, "| {name} | {:.1} MiB |", *peak as f64 / 1024.0);
-    }
-    if let Some(Soaked { requests, before_kb, after_kb }) = soaked {
-        let _ = writeln!(
-            text,
-            "\nResident before and after {requests} requests: {:.1} and {:.1} MiB.",
-            *before_kb as f64 / 1024.0,
-            *after_kb as f64 / 1024.0
-        );
-    }
+    memory(&mut text, measured, soaked);
     text
 }
 
-fn title(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-fn row(name: &str, own: &[Figures], direct: &[Figures], bare: &[Figures], streamed: bool) -> String {
-    let of = |rounds: &[Figures], what: fn(&Figures) -> f64| median(rounds.iter().map(what).collect());
-    let ratio =
-        |what: fn(&Figures) -> f64| median(own.iter().zip(bare).map(|(o, b)| what(o) / what(b).max(1e-9)).collect());
-    let added =
-        |what: fn(&Figures) -> f64| median(own.iter().zip(direct).map(|(o, d)| (what(o) - what(d)) / 1000.0).collect());
-    let mut row = format!(
-        "| {name} | {:.0} | {:.2} | {:.2} ms | {:.2} ms | {:.2} | {:.2} |",
-        of(own, |f| f.per_second),
-        ratio(|f| f.per_second),
-        added(|f| f.p50),
-        added(|f| f.p99),
-        of(own, |f| f.cpu) / 100.0,
-        ratio(|f| f.cpu),
-    );
-    if streamed {
-        let _ = write!(row, " {:.2} ms | {:.0} |", added(|f| f.first_p99), of(own, |f| f.events_per_second));
+impl Setting {
+    fn text(&self) -> String {
+        let Self { date, rounds, seconds, threads } = self;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let profile = if cfg!(debug_assertions) { "dev: NOT TO BE QUOTED" } else { "release" };
+        let date = date.as_ref().map_or_else(String::new, |date| format!("{date}. "));
+        format!(
+            "{date}{cores} cores{}, shared by load, proxy and vendor; profile {profile}; each proxy has {threads} worker \
+             thread(s). Command: `bench --rounds {rounds} --seconds {seconds} --threads {threads}`. In brackets: the least \
+             and the most of {rounds} rounds.\n",
+            processor().map_or_else(String::new, |name| format!(" ({name})")),
+        )
     }
-    row.push('\n');
-    row
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+fn processor() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    Some(text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "))?.1.to_owned())
 }
 
-/// Puts the text between the markers of a file.
-pub(crate) fn write(file: &Path, text: &str) -> anyhow::Result<()> {
-    let old = fs::read_to_string(file)?;
-    let (before, rest) = old.split_once(BEGIN).ok_or_else(|| anyhow::anyhow!("{}: no `{BEGIN}`", file.display()))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| anyhow::anyhow!("{}: no `{END}`", file.display()))?;
-    fs::write(file, format!("{before}{BEGIN}\n\n{text}\n{END}{after}"))?;
-    let _ = fs::remove_dir_all(contender::folder());
-    Ok(())
+/// What was to be reached, and what was.
+fn goals(text: &mut String, measured: &Measured, soaked: Option<&Soaked>) {
+    let both = |kind| Some((measured.of(kind, Contender::Tollgate)?, measured.of(kind, Contender::Bare)?));
+    let cpu = both(BUSY).and_then(|(own, bare)| Spread::ratio(own, bare, |f| f.cpu));
+    let alone = both(ALONE).and_then(|(own, bare)| Spread::added(own, bare, |f| f.p50));
+    let first = both(PACED).and_then(|(own, bare)| Spread::added(own, bare, |f| f.first_p99));
+    let (Some(cpu), Some(alone), Some(first)) = (cpu, alone, first) else { return };
+    let _ = write!(
+        text,
+        "\n| Tollgate beside the bare pass-through | measured | goal |\n| --- | --: | --: |\n\
+         | CPU per request, 32 connections | {cpu:.2} | at most 1.6 |\n\
+         | added latency, median, 1 connection | {alone:.0} µs | |\n\
+         | added time to first content, p99, paced streams | {first:.0} µs | at most 300 µs |\n"
+    );
+    if let Some((requests, [first, .., last])) = soaked.map(|s| (s.requests, s.resident_kb.as_slice())) {
+        let grown = mebibytes(*last) - mebibytes(*first);
+        let _ = writeln!(text, "| growth of resident memory over {requests} requests | {grown:+.1} MiB | none |");
+    }
+}
+
+/// A contender's rounds, with those it is compared with.
+struct Row<'a> {
+    own: &'a [Figures],
+    direct: Option<&'a [Figures]>,
+    bare: Option<&'a [Figures]>,
+}
+
+/// A column of a table: its title and what stands in it.
+type Column = (&'static str, fn(&Row<'_>) -> Option<String>);
+
+const COLUMNS: [Column; 7] = [
+    ("requests /s", |row| row.each(|f| f.per_second)),
+    ("to direct", |row| ratio(row.own, row.direct, |f| f.per_second)),
+    ("to bare", |row| ratio(row.own, row.bare, |f| f.per_second)),
+    ("CPU s per 10,000", |row| row.cpu()),
+    ("to bare", |row| row.cpu().and(ratio(row.own, row.bare, |f| f.cpu))),
+    ("p50 added to direct", |row| added(row.own, row.direct, |f| f.p50)),
+    ("p99 added to direct", |row| added(row.own, row.direct, |f| f.p99)),
+];
+
+const COLUMNS_OF_STREAMS: [Column; 3] = [
+    ("TTFT p99 added to direct", |row| added(row.own, row.direct, |f| f.first_p99)),
+    ("TTFT p99 added to bare", |row| added(row.own, row.bare, |f| f.first_p99)),
+    ("events /s", |row| row.each(|f| f.events_per_second)),
+];
+
+impl Row<'_> {
+    fn each(&self, pick: Pick) -> Option<String> {
+        Spread::each(self.own, pick).map(|s| format!("{:.0}", s.median))
+    }
+
+    /// The CPU time of a direct request is the vendor's, which says nothing.
+    fn cpu(&self) -> Option<String> {
+        let is_direct = self.direct.is_some_and(|direct| std::ptr::eq(direct, self.own));
+        let micros = Spread::each(self.own, |f| f.cpu).filter(|_| !is_direct)?;
+        Some(format!("{:.3}", micros.median / 100.0))
+    }
+}
+
+/// Nothing stands where a contender would be compared with itself.
+fn beside<'a>(own: &[Figures], other: Option<&'a [Figures]>) -> Option<&'a [Figures]> {
+    other.filter(|other| !std::ptr::eq(*other, own))
+}
+
+fn ratio(own: &[Figures], other: Option<&[Figures]>, pick: Pick) -> Option<String> {
+    Spread::ratio(own, beside(own, other)?, pick).map(|s| format!("{s:.2}"))
+}
+
+fn added(own: &[Figures], other: Option<&[Figures]>, pick: Pick) -> Option<String> {
+    Spread::added(own, beside(own, other)?, pick).map(|s| format!("{s:.0} µs"))
+}
+
+fn table(text: &mut String, at: usize, kind: &Kind, measured: &Measured) {
+    let streams = if kind.shape == Shape::Whole { &[][..] } else { &COLUMNS_OF_STREAMS[..] };
+    let columns: Vec<Column> = COLUMNS.iter().chain(streams).copied().collect();
+    let titles: String = columns.iter().map(|(title, _)| format!(" {title} |")).collect();
+    let _ = writeln!(text, "\n### {}\n\n| |{titles}\n| --- |{}", kind.title, " --: |".repeat(columns.len()));
+    let (direct, bare) = (measured.of(at, Contender::Direct), measured.of(at, Contender::Bare));
+    for contender in &measured.contenders {
+        let Some(own) = measured.of(at, *contender) else { continue };
+        let row = Row { own, direct, bare };
+        let cell = |(_, cell): &Column| format!(" {} |", cell(&row).unwrap_or_else(|| "–".into()));
+        let _ = writeln!(text, "| {} |{}", contender.title(), columns.iter().map(cell).collect::<String>());
+    }
+}
+
+fn memory(text: &mut String, measured: &Measured, soaked: Option<&Soaked>) {
+    text.push_str("\n### Memory\n\n| | peak over all of the above | to bare |\n| --- | --: | --: |\n");
+    let bare = measured.peaks.iter().find(|(name, _)| *name == "bare").map(|(_, peak)| mebibytes(*peak));
+    for (name, peak) in &measured.peaks {
+        let peak = mebibytes(*peak);
+        let ratio = bare.map_or_else(|| "–".into(), |bare| format!("{:.2}", peak / bare));
+        let _ = writeln!(text, "| {name} | {peak:.1} MiB | {ratio} |");
+    }
+    if let Some(Soaked { requests, resident_kb }) = soaked {
+        let readings: Vec<String> = resident_kb.iter().map(|kb| format!("{:.1}", mebibytes(*kb))).collect();
+        let _ = writeln!(
+            text,
+            "\nResident in a fresh gateway over {requests} requests, one in eight streamed, read at the start and after \
+             each quarter: {} MiB.",
+            readings.join(", ")
+        );
+    }
+}
+
+fn mebibytes(kilobytes: u64) -> f64 {
+    kilobytes as f64 / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rounds(cpu: f64) -> Vec<Figures> {
+        vec![Figures { per_second: 1e6 / cpu, cpu, p50: cpu, p99: cpu, first_p99: cpu, events_per_second: 1.0 }; 3]
+    }
+
+    fn measured(contenders: &[(Contender, f64)]) -> Measured {
+        Measured {
+            contenders: contenders.iter().map(|(c, _)| *c).collect(),
+            figures: vec![contenders.iter().map(|(_, cpu)| rounds(*cpu)).collect(); KINDS.len()],
+            peaks: vec![("bare", 2048), ("tollgate", 4096)],
+        }
+    }
+
+    const SETTING: Setting = Setting { date: None, rounds: 3, seconds: 1, threads: 1 };
+
+    #[test]
+    fn goals_compare_tollgate_with_the_bare_pass_through() {
+        let all = measured(&[(Contender::Direct, 10.0), (Contender::Bare, 20.0), (Contender::Tollgate, 30.0)]);
+        let soaked = Soaked { requests: 8, resident_kb: vec![1024, 4096, 2048] };
+        let text = text(&SETTING, &all, Some(&soaked));
+        assert!(text.contains("| CPU per request, 32 connections | 1.50 (1.50 to 1.50) | at most 1.6 |"), "{text}");
+        assert!(text.contains("p99, paced streams | 10 (10 to 10) µs | at most 300 µs |"), "{text}");
+        assert!(text.contains("over 8 requests | +1.0 MiB | none |"), "{text}");
+        assert!(text.contains("| tollgate | 4.0 MiB | 2.00 |"), "{text}");
+    }
+
+    #[test]
+    fn nothing_is_compared_with_who_did_not_take_part() {
+        let text = text(&SETTING, &measured(&[(Contender::Direct, 10.0)]), None);
+        assert!(text.contains("| direct to the vendor | 100000 | – | – | – | – | – | – |\n"), "{text}");
+        assert!(!text.contains("at most"), "{text}");
+    }
+
+    #[test]
+    fn every_row_has_as_many_cells_as_its_table_has_columns() {
+        let all = measured(&[(Contender::Direct, 1.0), (Contender::Bare, 2.0), (Contender::Auto, 3.0)]);
+        let text = text(&SETTING, &all, None);
+        for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
+            let mut counts = table.lines().map(|line| line.matches('|').count());
+            let first = counts.next();
+            assert!(counts.all(|count| Some(count) == first), "{table}");
+        }
+    }
 }

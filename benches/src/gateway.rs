@@ -1,0 +1,105 @@
+//! Tollgate for the bench: a configuration with everything on, in a folder that goes away.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+use tollgate_auth::{Algorithm, Kind, NewKey, Pepper};
+
+use crate::running::{Running, free_port};
+use crate::shape::Shape;
+
+/// Not beside the configuration: that folder is watched for changes, which would be counted as work.
+const LOG: &str = "log/requests.jsonl";
+
+/// The gateway, running.
+pub(crate) struct Gateway {
+    pub(crate) process: Running,
+    pub(crate) address: SocketAddr,
+    pub(crate) key: String,
+    folder: Folder,
+}
+
+impl Gateway {
+    /// Starts the `tollgate` that was built beside this program.
+    pub(crate) fn start(upstream: SocketAddr, threads: usize) -> anyhow::Result<Self> {
+        let mut random = [0; 40];
+        getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("the system gives no randomness: {e}"))?;
+        let key = NewKey::generate(Kind::Inference, random);
+        let hash = key.hash(Algorithm::Sha256, [7; 16], &Pepper::none()).to_string();
+        let (address, ops) = (free_port()?, free_port()?);
+        let folder = Folder::new()?;
+        fs::create_dir(folder.0.join("log"))?;
+        let file = folder.0.join("tollgate.yaml");
+        fs::write(&file, configuration(address, ops, threads, upstream, (key.id().as_str(), &hash)))?;
+
+        let binary = std::env::current_exe()?.with_file_name("tollgate");
+        let mut command = Command::new(binary);
+        command.args(["serve", "--config"]).arg(&file).stdout(Stdio::null());
+        let mut process = Running::start("tollgate", &mut command).context("is `tollgate` built in this profile?")?;
+        process.listens_at(address)?;
+        Ok(Self { process, address, key: key.reveal().to_owned(), folder })
+    }
+
+    /// Empties the request log, which would fill a disk in the end.
+    pub(crate) fn empty_log(&self) -> anyhow::Result<()> {
+        let log = fs::OpenOptions::new().write(true).open(self.folder.0.join(LOG))?;
+        Ok(log.set_len(0)?)
+    }
+}
+
+/// Keys, limits, classification, routes, prices, a filter, request log and metrics.
+fn configuration(
+    listen: SocketAddr,
+    ops: SocketAddr,
+    threads: usize,
+    upstream: SocketAddr,
+    (id, hash): (&str, &str),
+) -> String {
+    let each = |line: fn(&str, SocketAddr) -> String| Shape::ALL.map(|s| line(s.name(), upstream)).concat();
+    let endpoints = each(|name, upstream| {
+        format!(
+            "  at-{name}: {{provider: sim, model: sim-small, base_url: \"http://{upstream}/{name}/v1\", price_as: simulated/sim-small}}\n"
+        )
+    });
+    let models = each(|name, _| format!("  {name}: {{candidates: [at-{name}]}}\n"));
+    let routes = each(|name, _| {
+        format!(
+            "  - {{name: auto-{name}, match: {{model: [auto], header: {{x-shape: {name}}}}}, candidates: [{name}]}}\n"
+        )
+    });
+    format!(
+        "server: {{listen: [{{address: \"{listen}\"}}], ops: \"{ops}\", threads: {threads}}}\n\
+         keys:\n  - {{id: {id}, name: bench, tenant: bench, hash: \"{hash}\"}}\n\
+         providers:\n  sim: {{dialect: openai, base_url: \"http://{upstream}/plain/v1\", api_key: simulated}}\n\
+         endpoints:\n{endpoints}models:\n{models}routes:\n{routes}\
+         limits: {{requests_per_minute: 16000000, concurrent_requests: 100000, requests_per_second_per_ip: 1000000}}\n\
+         filters:\n  - {{use: sample, slot: after_classify, conf: {{tag: bench}}}}\n\
+         log: {{level: warn, requests: true, file: {LOG}}}\n"
+    )
+}
+
+/// A folder that goes away with its owner.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("tollgate-bench-{}", std::process::id()));
+        create(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+/// Alone: what another has put there is neither used nor removed.
+fn create(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
