@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tollgate_simulate::{Fault, Profile};
 
 use crate::bare::BareVendor;
-use crate::http::exchange_over_h2;
+use crate::http::{Connection, exchange_over_h2};
 use crate::world::{Chat, World, faulty, paced, until};
 
 /// How long the vendor of `silent` works on after its client has hung up.
@@ -217,6 +217,16 @@ fn a_connection_that_says_nothing_at_all_is_cut_too() {
     assert_eq!(used.send(world.chat_bytes(&Chat::only("steady").bytes())).answer().status, 200);
     used.patience(Duration::from_secs(6));
     assert!(used.is_closed(), "idle after a request: `server.keepalive`");
+}
+
+#[test]
+fn half_a_head_over_tls_is_cut_at_its_deadline() {
+    let world = World::with().openai("steady", Profile::default()).server("header_timeout: 1s").tls().start();
+    let (mut dripping, _) =
+        Connection::open_tls(world.clients_tls(), world.ca_pem.as_deref().expect("it has TLS"), &[]);
+    dripping.patience(Duration::from_secs(6));
+    dripping.send("GET / HTTP/1.1\r\n");
+    assert!(dripping.is_closed(), "still open after six seconds");
 }
 
 #[test]
