@@ -1,6 +1,7 @@
 //! The filters of this configuration, in order, each timed. It decides nothing by itself.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -104,12 +105,16 @@ impl Chain {
         }
     }
 
-    /// Tells every filter the end.
+    /// Tells every filter the end, also one that has panicked before: a panic here stays here, for
+    /// this runs while another one may be unwinding.
     pub(crate) fn on_finish(&self, exchange: &Exchange, states: &mut States, finish: &Finish<'_>) {
         for (link, state) in self.links.iter().zip(&mut states.0) {
             let began = Instant::now();
-            link.filter.on_finish(exchange, state.as_mut(), finish);
+            let told = catch_unwind(AssertUnwindSafe(|| link.filter.on_finish(exchange, state.as_mut(), finish)));
             link.on_finish.observe(began.elapsed().as_secs_f64());
+            if told.is_err() {
+                tracing::error!(filter = link.filter.name(), "a filter panicked in on_finish");
+            }
         }
     }
 }

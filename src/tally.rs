@@ -268,6 +268,10 @@ impl Tally {
 impl Drop for Tally {
     fn drop(&mut self) {
         let elapsed = self.began.elapsed();
+        if std::thread::panicking() {
+            self.refused = Some(Code::Internal);
+            self.close(Outcome::Failed, Code::Internal.status());
+        }
         // No word means that the path was dropped under way: the client's connection is gone.
         let outcome = self.outcome.unwrap_or(Outcome::HungUp);
         self.tell_filters(outcome, elapsed);

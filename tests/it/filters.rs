@@ -25,6 +25,7 @@ impl Filter for Shout {
     type State = ();
     fn build(conf: Conf) -> Result<Self, BuildError> { Ok(Self(conf.shout)) }
     async fn on_request(&self, exchange: &mut Exchange, _: &mut ()) -> Verdict {
+        assert!(!exchange.headers.contains_key("x-panic"), "as it was told to");
         match exchange.headers.contains_key("x-quiet") {
             true => Verdict::Refuse(Refusal::new(Code::RefusedByFilter, "quiet is not for shouting")),
             false => Verdict::Continue,
@@ -99,6 +100,11 @@ fn a_filter_of_someone_elses_rewrites_answers_and_refuses_requests() {
     assert_eq!(streamed.said(), "HELLO GATE", "{}", streamed.text());
     let refused = world.chat_with(&[("x-quiet", "yes")], Chat::only("steady"));
     assert_eq!((refused.status, refused.code().as_str()), (403, "refused_by_filter"));
+    let panicked = world.chat_with(&[("x-panic", "yes")], Chat::only("steady"));
+    assert_eq!((panicked.status, panicked.code().as_str()), (500, "internal"));
+    let line = world.wait_for_line("the panic", |line| line["code"] == "internal");
+    assert_eq!((&line["outcome"], &line["status"]), (&json!("failed"), &json!(500)));
+    assert_eq!(world.chat(Chat::only("steady")).status, 200, "and the next one is served");
     assert!(world.metric("tollgate_filter_duration_seconds_count", &[("filter", "shout"), ("hook", "on_event")]) > 0.0);
 }
 
