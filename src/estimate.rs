@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use tollgate_api::{Event, Usage, UsageSource};
-use tollgate_meter::{estimate_output_chars, estimate_prompt, estimate_text};
+use tollgate_meter::{Encoding, estimate_output_chars};
 use tollgate_translate::Dialect;
 
 use crate::off_worker::off_worker;
@@ -13,14 +13,14 @@ use crate::tally::Tally;
 
 /// A whole answer without usage.
 pub(crate) async fn whole(tally: &Tally, dialect: Dialect, body: Bytes) -> Usage {
-    let messages = messages(tally);
-    off_worker(move || estimated(&messages, text_tokens(dialect, &body))).await
+    let (messages, encoding) = (messages(tally), encoding(tally));
+    off_worker(move || estimated(encoding, &messages, text_tokens(encoding, dialect, &body))).await
 }
 
 /// A stream without usage, of which this many characters of output came.
 pub(crate) async fn stream(tally: &Tally, output_chars: u64) -> Usage {
-    let messages = messages(tally);
-    off_worker(move || estimated(&messages, estimate_output_chars(output_chars))).await
+    let (messages, encoding) = (messages(tally), encoding(tally));
+    off_worker(move || estimated(encoding, &messages, estimate_output_chars(output_chars))).await
 }
 
 /// The client left while an endpoint was working for it: what it read is owed all the same.
@@ -36,20 +36,26 @@ fn messages(tally: &Tally) -> Bytes {
     tally.exchange.as_deref().map(of).unwrap_or_default()
 }
 
-fn estimated(messages: &[u8], output: u64) -> Usage {
-    let input = estimate_prompt(std::str::from_utf8(messages).unwrap_or_default());
+/// The tokenizer of the model that was asked last.
+fn encoding(tally: &Tally) -> Encoding {
+    tally.tried.last().map_or_else(Encoding::default, |tried| Encoding::of_model(&tried.endpoint.model))
+}
+
+fn estimated(encoding: Encoding, messages: &[u8], output: u64) -> Usage {
+    let input = encoding.prompt(std::str::from_utf8(messages).unwrap_or_default());
     Usage { input, output, source: UsageSource::Estimated, ..Usage::default() }
 }
 
-fn text_tokens(dialect: Dialect, body: &[u8]) -> u64 {
+fn text_tokens(encoding: Encoding, dialect: Dialect, body: &[u8]) -> u64 {
     let mut events = Vec::new();
     if dialect.whole(body, &mut events).is_err() {
         return estimate_output_chars(body.len() as u64);
     }
-    let text = |event: &Event| match event {
-        Event::Text { text, .. } | Event::Thinking { text, .. } | Event::Refusal { text, .. } => estimate_text(text),
-        Event::ToolArguments { json, .. } => estimate_text(json),
-        _ => 0,
+    let text = |event: Event| match event {
+        Event::Text { text, .. } | Event::Thinking { text, .. } | Event::Refusal { text, .. } => text,
+        Event::ToolArguments { json, .. } => json,
+        _ => String::new(),
     };
-    events.iter().map(text).sum()
+    // As one text: what is counted of it is bounded as a whole.
+    encoding.count(&events.into_iter().map(text).collect::<String>())
 }

@@ -16,18 +16,6 @@ const PER_MESSAGE: u64 = 4;
 /// What OpenAI documents for an image in low detail; the least that an image costs.
 const PER_IMAGE: u64 = 85;
 
-/// Tokens of a text where its model is not known.
-#[must_use]
-pub fn estimate_text(text: &str) -> u64 {
-    Encoding::default().count(text)
-}
-
-/// Tokens of chat `messages` where their model is not known.
-#[must_use]
-pub fn estimate_prompt(messages: &str) -> u64 {
-    Encoding::default().prompt(messages)
-}
-
 impl Encoding {
     /// Tokens of a prompt, from the JSON text of chat `messages`: their text, the calls of tools in
     /// them, and fixed figures for each message and each image. What is not a list of messages
@@ -112,24 +100,32 @@ mod tests {
 
     const HELLO: &str = r#"[{"role":"user","content":"Hello, world!"}]"#;
 
+    fn prompt(messages: &str) -> u64 {
+        Encoding::default().prompt(messages)
+    }
+
+    fn count(text: &str) -> u64 {
+        Encoding::default().count(text)
+    }
+
     #[test]
     fn a_prompt_counts_its_messages_texts_and_images() {
         let parts = r#"[{"role":"user","content":[{"type":"text","text":"Hello, world!"},{"type":"image_url","image_url":{"url":"https://x"}}]}]"#;
-        assert_eq!(estimate_prompt(HELLO), estimate_text("Hello, world!\n") + PER_MESSAGE);
-        assert_eq!(estimate_prompt(parts), estimate_prompt(HELLO) + PER_IMAGE);
-        assert_eq!(estimate_prompt("[]"), 0);
+        assert_eq!(prompt(HELLO), count("Hello, world!\n") + PER_MESSAGE);
+        assert_eq!(prompt(parts), prompt(HELLO) + PER_IMAGE);
+        assert_eq!(prompt("[]"), 0);
     }
 
     #[test]
     fn escapes_are_read_before_they_are_counted() {
         let escaped = r#"[{"role":"user","content":"\u0048ello, w\u006frld!"}]"#;
-        assert_eq!(estimate_prompt(escaped), estimate_prompt(HELLO));
+        assert_eq!(prompt(escaped), prompt(HELLO));
     }
 
     #[test]
     fn tools_called_earlier_are_part_of_the_prompt() {
         let call = r#"[{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}}]}]"#;
-        assert!(estimate_prompt(call) > PER_MESSAGE + 15, "{}", estimate_prompt(call));
+        assert!(prompt(call) > PER_MESSAGE + 15, "{}", prompt(call));
     }
 
     #[test]
@@ -142,7 +138,7 @@ mod tests {
     fn an_image_costs_the_same_however_long_its_data() {
         let image =
             |data: &str| format!(r#"[{{"content":[{{"image_url":{{"url":"data:image/png;base64,{data}"}}}}]}}]"#);
-        assert_eq!(estimate_prompt(&image("")), estimate_prompt(&image(&"A".repeat(1 << 20))));
+        assert_eq!(prompt(&image("")), prompt(&image(&"A".repeat(1 << 20))));
     }
 
     #[test]
@@ -162,7 +158,7 @@ mod tests {
             &nested,
         ];
         for text in texts {
-            assert!(estimate_prompt(text) <= text.len() as u64 + PER_MESSAGE, "{:.40}", text);
+            assert!(prompt(text) <= text.len() as u64 + PER_MESSAGE, "{:.40}", text);
         }
     }
 
@@ -170,7 +166,7 @@ mod tests {
     fn ten_thousand_messages_count_like_one_of_them() {
         let one = r#"{"role":"user","content":"The quick brown fox jumps over the lazy dog."}"#;
         let many = format!("[{}]", [one; 10_000].join(","));
-        let (one, many) = (estimate_prompt(&format!("[{one}]")), estimate_prompt(&many));
+        let (one, many) = (prompt(&format!("[{one}]")), prompt(&many));
         assert!(many.abs_diff(one * 10_000) <= many / 50, "{one} {many}");
     }
 

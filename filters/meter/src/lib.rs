@@ -11,7 +11,6 @@ mod proportion;
 
 pub use catalogue::{Capability, Catalogue, CatalogueError, CatalogueFile, Entry, ModelEntry, Step, Tariff};
 pub use encoding::{Encoding, estimate_output_chars};
-pub use estimate::{estimate_prompt, estimate_text};
 pub use prices::Prices;
 pub use proportion::{Oddity, Proportion};
 
