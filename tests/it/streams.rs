@@ -34,10 +34,10 @@ fn an_event_is_with_the_client_within_milliseconds_of_the_upstreams() {
         delays.sort();
         delays
     };
-    // The best of some: the machine may be busy with something else for a moment.
-    let best = (0..5).map(|_| delays()).min_by_key(|delays| delays[5]).expect("five");
-    assert!(best[5] < Duration::from_millis(5), "half of them at least: {best:?}");
-    assert!(best[9] < Duration::from_millis(50), "and none waits for the next: {best:?}");
+    // One of ten: the machine may be busy with something else for a moment.
+    let (most, all) = (Duration::from_millis(5), Duration::from_millis(45));
+    let found = (0..10).map(|_| delays()).find(|delays| delays[5] < most && delays[9] < all);
+    assert!(found.is_some(), "half of the events within {most:?}, and none waits for the next");
 }
 
 #[test]
