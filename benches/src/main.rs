@@ -12,6 +12,7 @@ mod contender;
 mod figures;
 mod gateway;
 mod load;
+mod quiet;
 mod results;
 mod rounds;
 mod running;
@@ -32,6 +33,9 @@ use crate::table::Setting;
 /// The allocator of the gateway, so that the pass-through has it too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// In use by others; above it, the machine is not quiet.
+const QUIET_PERCENT_MAX: f64 = 10.0;
 
 /// Measure Tollgate against a bare Pingora pass-through.
 #[derive(Parser)]
@@ -101,7 +105,11 @@ fn measure(cli: Cli) -> anyhow::Result<()> {
     let results = cli.write.map(Results::open).transpose()?;
     let (threads, seconds) = (cli.threads.into(), cli.seconds.unwrap_or(3));
     let contenders = cli.contenders.as_deref().unwrap_or(Contender::value_variants());
-    let setting = Setting { date: cli.date, rounds: cli.rounds.into(), seconds, threads };
+    let busy_before = quiet::busy_percent();
+    if let Some(busy) = busy_before.filter(|busy| *busy > QUIET_PERCENT_MAX) {
+        eprintln!("others use {busy:.0} % of this machine: figures will scatter");
+    }
+    let setting = Setting { date: cli.date, rounds: cli.rounds.into(), seconds, threads, busy_before };
     let stand = Stand::new(contenders, threads)?;
     let measured = rounds::all(&stand, cli.rounds.into(), Duration::from_secs(seconds))?;
     drop(stand);

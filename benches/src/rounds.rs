@@ -94,7 +94,7 @@ pub(crate) fn quick(stand: &Stand, rounds: usize, span: Duration) -> anyhow::Res
     let bare = stand.contenders.iter().position(|c| *c == Contender::Bare).and_then(|at| cpu.get(at));
     for (contender, own) in stand.contenders.iter().zip(&cpu) {
         let micros = Spread::each(own, |f| f.cpu).map_or_else(String::new, |s| format!("{s:.1}"));
-        let ratio = bare.and_then(|bare| Spread::ratio(own, bare, |f| f.cpu));
+        let ratio = bare.filter(|_| *contender != Contender::Bare).and_then(|bare| Spread::ratio(own, bare, |f| f.cpu));
         let ratio = ratio.map_or_else(String::new, |r| format!(", {r:.2} of bare"));
         println!("{}: {micros} µs of CPU per request{ratio}", contender.title());
     }

@@ -14,6 +14,8 @@ pub(crate) struct Setting {
     pub(crate) rounds: usize,
     pub(crate) seconds: u64,
     pub(crate) threads: usize,
+    /// How much of the machine others had in use before it began, in percent.
+    pub(crate) busy_before: Option<f64>,
 }
 
 /// The whole result.
@@ -29,12 +31,14 @@ pub(crate) fn text(setting: &Setting, measured: &Measured, soaked: Option<&Soake
 
 impl Setting {
     fn text(&self) -> String {
-        let Self { date, rounds, seconds, threads } = self;
+        let Self { date, rounds, seconds, threads, busy_before } = self;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let profile = if cfg!(debug_assertions) { "dev: NOT TO BE QUOTED" } else { "release" };
+        let busy =
+            busy_before.map_or_else(String::new, |busy| format!("; {busy:.0} % in use by others before it began"));
         let date = date.as_ref().map_or_else(String::new, |date| format!("{date}. "));
         format!(
-            "{date}{cores} cores{}, shared by load, proxy and vendor; profile {profile}; each proxy has {threads} worker \
+            "{date}{cores} cores{}, shared by load, proxy and vendor{busy}; profile {profile}; each proxy has {threads} worker \
              thread(s). Command: `bench --rounds {rounds} --seconds {seconds} --threads {threads}`. In brackets: the least \
              and the most of {rounds} rounds.\n",
             processor().map_or_else(String::new, |name| format!(" ({name})")),
@@ -172,7 +176,7 @@ mod tests {
         }
     }
 
-    const SETTING: Setting = Setting { date: None, rounds: 3, seconds: 1, threads: 1 };
+    const SETTING: Setting = Setting { date: None, rounds: 3, seconds: 1, threads: 1, busy_before: Some(3.2) };
 
     #[test]
     fn goals_compare_tollgate_with_the_bare_pass_through() {
