@@ -25,7 +25,7 @@ lint: ## Formatting, clippy, licences and advisories of dependencies.
 bench: ## Measure against a bare Pingora pass-through; writes benches/RESULTS.md.
 	@scripts/setup build
 	$(CARGO) build --locked --release -p tollgate -p tollgate-bench
-	target/release/bench --write benches/RESULTS.md
+	target/release/bench --write benches/RESULTS.md --date "$$(date +%F)"
 
 docs: ## Write what is generated: schemas, configuration reference, error reference, dashboards.
 	UPDATE=1 $(CARGO) test --locked -p tollgate-conf -p tollgate current

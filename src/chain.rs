@@ -61,6 +61,11 @@ impl Chain {
         self.sees_events
     }
 
+    /// Whether the client's headers must be copied for a filter.
+    pub(crate) fn sees_headers(&self) -> bool {
+        self.links.iter().any(|l| l.filter.sees_headers())
+    }
+
     /// Fresh state for a new exchange.
     pub(crate) fn states(&self) -> States {
         States(self.links.iter().map(|l| l.filter.state()).collect())

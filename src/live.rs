@@ -97,7 +97,7 @@ impl Live {
             by_upstream_model: by_upstream_model(&endpoints),
             classifier: Arc::clone(&config.classifier),
             unknown_model: metrics.model("unknown"),
-            needs_headers: !chain.is_empty() || routes.iter().any(|r| r.matches.needs_headers()),
+            needs_headers: chain.sees_headers() || routes.iter().any(|r| r.matches.needs_headers()),
             server: config.server.clone(),
             timeouts: config.timeouts,
             endpoints,

@@ -21,6 +21,7 @@ pub struct Shout(bool);
 impl Filter for Shout {
     const NAME: &'static str = "shout";
     const SEES_EVENTS: bool = true;
+    const SEES_HEADERS: bool = true;
     type Conf = Conf;
     type State = ();
     fn build(conf: Conf) -> Result<Self, BuildError> { Ok(Self(conf.shout)) }

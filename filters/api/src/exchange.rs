@@ -16,7 +16,7 @@ pub struct Exchange {
     pub caller: Arc<Caller>,
     /// What is asked.
     pub call: Call,
-    /// The client's headers without its credentials. Empty when no filter is configured.
+    /// The client's headers without its credentials. Empty unless a filter or a route looks at them.
     pub headers: HeaderMap,
     /// What classification said; `None` before it ran, or where no route asks for it.
     pub label: Option<Label>,

@@ -68,6 +68,8 @@ pub trait Filter: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// Whether `on_event` wants to be called: answers are decoded for it only then.
     const SEES_EVENTS: bool = false;
+    /// Whether it looks at [`Exchange::headers`]: the client's are copied into it only then.
+    const SEES_HEADERS: bool = false;
     /// Its settings. Refuse unknown members with `#[serde(deny_unknown_fields)]`.
     type Conf: DeserializeOwned + JsonSchema;
     /// What it keeps between the hooks of one exchange.
@@ -121,6 +123,8 @@ pub trait DynFilter: Send + Sync {
     fn name(&self) -> &'static str;
     /// [`Filter::SEES_EVENTS`].
     fn sees_events(&self) -> bool;
+    /// [`Filter::SEES_HEADERS`].
+    fn sees_headers(&self) -> bool;
     /// A fresh [`Filter::State`].
     fn state(&self) -> Box<State>;
     /// [`Filter::on_request`].
@@ -158,6 +162,9 @@ impl<F: Filter> DynFilter for Erased<F> {
     }
     fn sees_events(&self) -> bool {
         F::SEES_EVENTS
+    }
+    fn sees_headers(&self) -> bool {
+        F::SEES_HEADERS
     }
     fn state(&self) -> Box<State> {
         Box::new(F::State::default())
