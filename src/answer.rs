@@ -33,7 +33,8 @@ pub(crate) async fn deliver(answering: Answering, session: &mut Session, tally: 
     let Answering { endpoint, begun } = answering;
     match begun {
         Begun::Whole(body) => deliver_whole(&endpoint, body, session, tally).await,
-        Begun::Stream(stream) => deliver_stream(&endpoint, *stream, session, tally).await,
+        // On the heap: a whole answer should not carry the size of a stream's machinery.
+        Begun::Stream(stream) => Box::pin(deliver_stream(&endpoint, *stream, session, tally)).await,
     }
 }
 

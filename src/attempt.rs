@@ -80,7 +80,8 @@ pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'
     let left = what.deadline.saturating_duration_since(Instant::now());
     let shape = what.shape;
     let (endpoint, deadline) = (what.endpoint, what.deadline);
-    let begun = timeout(timeouts.first_byte.min(left), async move {
+    // On the heap: every future around this one would carry and move its size.
+    let trying = Box::pin(async move {
         let mut wire = open(what).await?;
         let answer = wire.read_head().await.map_err(broken)?;
         let status = answer.status.as_u16();
@@ -100,9 +101,8 @@ pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'
             )));
         }
         first_content(wire, endpoint, shape, head, watch).await.map(Ok)
-    })
-    .await
-    .map_err(|_| Fail::FirstByteTimeout)??;
+    });
+    let begun = timeout(timeouts.first_byte.min(left), trying).await.map_err(|_| Fail::FirstByteTimeout)??;
     match begun {
         Ok(stream) => Ok(Begun::Stream(Box::new(stream))),
         Err(wire) => whole(wire, endpoint, deadline).await.map(Begun::Whole),

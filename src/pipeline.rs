@@ -3,6 +3,7 @@
 //! It speaks in verbs; how each is done stands in the module of that name. Whatever happens, the
 //! account (`Tally`) is closed exactly once, when it drops.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
@@ -74,13 +75,17 @@ async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session,
     let plan = plan::choose(&live, tally.keep(exchange))?;
     tally.planned(&plan);
     let trace = Trace::of(session.req_header());
-    let answering = while_listening(session, first_to_answer(&gateway.pools, &plan, tally, &trace)).await?;
+    let wait = Box::pin(first_to_answer(&gateway.pools, &plan, tally, &trace));
+    let answering = while_listening(session, wait).await?;
     deliver(answering, session, tally).await
 }
 
 /// Waits for the upstream and the client at once: when the client hangs up, the wait is dropped, and
 /// with it the attempt.
-async fn while_listening<T>(session: &mut Session, wait: impl Future<Output = Result<T, NoAnswer>>) -> Result<T, End> {
+async fn while_listening<T>(
+    session: &mut Session,
+    wait: Pin<Box<impl Future<Output = Result<T, NoAnswer>>>>,
+) -> Result<T, End> {
     tokio::select! {
         biased;
         outcome = wait => outcome.map_err(End::from),
