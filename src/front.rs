@@ -20,26 +20,47 @@ use crate::proxy::Proxy;
 /// Big prompts fit into the window without waiting for updates.
 const H2_WINDOW_BYTES: u32 = 1 << 20;
 
-/// As many bytes as tell HTTP/2 in clear text from HTTP/1; no valid request is shorter.
+/// How HTTP/2 in clear text begins (RFC 9113 §3.4). No request of HTTP/1 begins so, and none is shorter.
+const PREFACE_BEGINS: &[u8; 4] = b"PRI ";
 const PREFACE_BYTES: usize = 24;
 
-/// Connections come in here. Pingora looks at the first bytes of each without a deadline; here is one.
+/// Connections come in here, and are told apart by their first bytes. Pingora would do that without a
+/// deadline, and wait for more bytes than the shortest request has.
 pub(crate) struct Door {
+    /// For HTTP/1 in clear text, and for TLS, whose handshake settles the version.
     pub(crate) front: Arc<Front>,
+    /// For HTTP/2 in clear text.
+    pub(crate) h2c: Arc<Front>,
+}
+
+impl Door {
+    /// The side of the house that this connection wants. `None` when it does not say in time.
+    async fn ask(&self, stream: &mut Stream) -> Option<&Arc<Front>> {
+        if stream.get_ssl_digest().is_some() {
+            return Some(&self.front);
+        }
+        let asking = async {
+            let mut begins = [0; PREFACE_BEGINS.len()];
+            stream.try_peek(&mut begins).await.ok()?;
+            if begins != *PREFACE_BEGINS {
+                return Some(&self.front);
+            }
+            stream.try_peek(&mut [0; PREFACE_BYTES]).await.ok()?;
+            Some(&self.h2c)
+        };
+        pingora_timeout::timeout(self.front.patience(false), asking).await.ok()?
+    }
 }
 
 #[async_trait]
 impl ServerApp for Door {
     async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        if stream.get_ssl_digest().is_none() {
-            let mut preface = [0; PREFACE_BYTES];
-            let peek = stream.try_peek(&mut preface);
-            pingora_timeout::timeout(self.front.patience(false), peek).await.ok()?.ok()?;
-        }
-        self.front.process_new(stream, shutdown).await
+        let front = self.ask(&mut stream).await?;
+        front.process_new(stream, shutdown).await
     }
 
     async fn cleanup(&self) {
+        // Both sides share one proxy.
         self.front.cleanup().await;
     }
 }

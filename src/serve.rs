@@ -98,12 +98,14 @@ fn open_log(config: &Config, metrics: &Metrics) -> anyhow::Result<Option<Arc<Req
 
 /// The clients' listeners.
 fn front(config: &Config, gateway: &Arc<Gateway>, conf: &Arc<ServerConf>) -> anyhow::Result<Service<Door>> {
-    let proxy = http_proxy(conf, Proxy { gateway: Arc::clone(gateway) });
-    let mut options = HttpServerOptions::default();
-    options.h2c = true;
-    options.h2_idle_timeout = Some(config.server.keepalive);
-    let front = Front { gateway: Arc::clone(gateway), proxy: Arc::new(proxy), options };
-    let mut service = Service::new("clients".into(), Door { front: Arc::new(front) });
+    let proxy = Arc::new(http_proxy(conf, Proxy { gateway: Arc::clone(gateway) }));
+    let side = |h2c: bool| {
+        let mut options = HttpServerOptions::default();
+        options.h2c = h2c;
+        options.h2_idle_timeout = Some(config.server.keepalive);
+        Arc::new(Front { gateway: Arc::clone(gateway), proxy: Arc::clone(&proxy), options })
+    };
+    let mut service = Service::new("clients".into(), Door { front: side(false), h2c: side(true) });
     service.threads = Some(threads(config));
     for listener in &config.server.listen {
         listen(&mut service, listener)?;

@@ -26,12 +26,21 @@ impl ShutdownSignalWatch for Leave {
         else {
             return std::future::pending().await;
         };
-        let signal = tokio::select! {
-            _ = terminate.recv() => ShutdownSignal::GracefulTerminate,
-            _ = quit.recv() => ShutdownSignal::GracefulUpgrade,
-            _ = interrupt.recv() => ShutdownSignal::GracefulTerminate,
+        let (signal, patient) = tokio::select! {
+            _ = terminate.recv() => (ShutdownSignal::GracefulTerminate, true),
+            _ = quit.recv() => (ShutdownSignal::GracefulUpgrade, true),
+            // A person at the keyboard has no load balancer to tell.
+            _ = interrupt.recv() => (ShutdownSignal::GracefulTerminate, false),
         };
         self.gateway.draining.store(true, Relaxed);
+        let delay = self.gateway.live.load().server.shutdown_delay;
+        if let Some(delay) = delay.filter(|_| patient) {
+            tracing::info!(?delay, "leaving soon: not ready any more, new requests are still taken");
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                _ = interrupt.recv() => {}
+            }
+        }
         tracing::info!(
             open = self.gateway.metrics.in_flight.get(),
             "leaving: no new connections, open requests finish"

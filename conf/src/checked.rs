@@ -75,6 +75,8 @@ pub struct Server {
     pub keepalive: Duration,
     /// A client that reads nothing for this long is gone.
     pub write_timeout: Duration,
+    /// At a termination signal, new requests are still taken for this long, while `/ready` says no.
+    pub shutdown_delay: Option<Duration>,
     /// At shutdown, requests in flight are given this long.
     pub drain: Duration,
     /// Idle upstream connections kept for reuse.

@@ -30,6 +30,7 @@ impl Default for ServerFile {
             header_timeout: seconds(10),
             keepalive: seconds(75),
             write_timeout: seconds(30),
+            shutdown_delay: None,
             drain: seconds(30),
             idle_upstream_connections: NonZeroUsize::MIN.saturating_add(1023),
         }

@@ -96,6 +96,9 @@ pub(crate) struct ServerFile {
     pub(crate) keepalive: Time,
     /// A client that takes nothing of its answer for this long is cut off.
     pub(crate) write_timeout: Time,
+    /// At a termination signal, `/ready` says no for this long before the listeners close: as long as a
+    /// load balancer needs to notice. Default: they close at once.
+    pub(crate) shutdown_delay: Option<Time>,
     /// At shutdown, requests in flight are given this long to finish. Changes need a restart.
     pub(crate) drain: Time,
     /// Idle upstream connections kept for reuse. Changes need a restart.

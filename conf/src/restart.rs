@@ -17,6 +17,7 @@ pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         read_timeout: _,
         header_timeout: _,
         write_timeout: _,
+        shutdown_delay: _,
         drain,
     } = &old.server;
     let now = &new.server;

@@ -220,6 +220,25 @@ fn a_connection_that_says_nothing_at_all_is_cut_too() {
 }
 
 #[test]
+fn the_shortest_of_requests_is_answered_at_once() {
+    let world = World::with().openai("steady", Profile::default()).server("header_timeout: 60s").start();
+    for head in ["HEAD / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
+        let mut probe = world.connect();
+        probe.patience(Duration::from_secs(6));
+        assert_eq!(probe.send(head).head().expect("answered").status, 200, "{head:?}");
+    }
+}
+
+#[test]
+fn half_a_preface_of_http2_is_cut_at_its_deadline() {
+    let world = World::with().openai("steady", Profile::default()).server("header_timeout: 1s").start();
+    let mut half = world.connect();
+    half.patience(Duration::from_secs(6));
+    half.send("PRI * HTTP/2.0");
+    assert!(half.is_closed(), "still open after six seconds");
+}
+
+#[test]
 fn half_a_head_over_tls_is_cut_at_its_deadline() {
     let world = World::with().openai("steady", Profile::default()).server("header_timeout: 1s").tls().start();
     let (mut dripping, _) =

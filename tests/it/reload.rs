@@ -174,6 +174,16 @@ fn a_termination_signal_lets_an_open_stream_finish_and_then_ends_with_0() {
 }
 
 #[test]
+fn a_load_balancer_is_told_before_the_listeners_close() {
+    let mut world = World::with().openai("steady", Profile::default()).server("shutdown_delay: 60s").start();
+    world.signal("TERM");
+    until("it says that it is not ready", || (world.ready_status() == Some(503)).then_some(()));
+    assert_eq!(world.chat(Chat::only("steady")).status, 200, "new requests are still taken");
+    world.signal("INT");
+    assert_eq!(world.wait_for_exit().code(), Some(0), "a second signal ends the delay");
+}
+
+#[test]
 fn a_gateway_with_nothing_to_finish_leaves_at_once() {
     for name in ["TERM", "INT"] {
         let mut world = World::steady();

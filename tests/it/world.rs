@@ -135,9 +135,14 @@ impl World {
 
     /// Whether a load balancer would send it requests.
     pub(crate) fn is_ready(&self) -> bool {
-        let Ok(mut connection) = Connection::try_open(self.ops()) else { return false };
+        self.ready_status() == Some(200)
+    }
+
+    /// What `/ready` answers; `None` where nobody answers.
+    pub(crate) fn ready_status(&self) -> Option<u16> {
+        let mut connection = Connection::try_open(self.ops()).ok()?;
         connection.request("GET", "/ready", &[("connection", "close")], b"");
-        connection.try_answer().is_ok_and(|answer| answer.status == 200)
+        connection.try_answer().ok().map(|answer| answer.status)
     }
 
     /// Where clients are served.

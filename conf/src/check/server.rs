@@ -26,6 +26,7 @@ pub(super) fn server(file: ServerFile, desk: &mut Desk<'_>) -> Option<Server> {
         header_timeout,
         keepalive,
         write_timeout,
+        shutdown_delay,
         drain,
         idle_upstream_connections,
     } = file;
@@ -52,6 +53,7 @@ pub(super) fn server(file: ServerFile, desk: &mut Desk<'_>) -> Option<Server> {
         header_timeout: header_timeout.0,
         keepalive: keepalive.0,
         write_timeout: write_timeout.0,
+        shutdown_delay: shutdown_delay.map(|delay| delay.0),
         drain: drain.0,
         idle_upstream_connections: idle_upstream_connections.get(),
     })
