@@ -8,8 +8,8 @@ use tollgate_limit::{Admission, Denied, Rate};
 use crate::live::Holder;
 
 /// Lets the request in, or says when to come back. The slot is free again when the admission drops.
-pub(crate) fn admit(holder: &Holder) -> Result<Admission, Denied> {
-    holder.gate.admit(Instant::now())
+pub(crate) fn admit(holder: &Holder, now: Instant) -> Result<Admission, Denied> {
+    holder.gate.admit(now)
 }
 
 /// The headers by which clients pace themselves.

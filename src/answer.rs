@@ -11,7 +11,7 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
 use tollgate_api::{Code, Event, Outcome, Refusal, Surface, Usage};
-use tollgate_translate::{AnswerHead, Phase, assemble, error_event};
+use tollgate_translate::{Phase, assemble, error_event};
 
 use crate::attempt::{Begun, Stream};
 use crate::attempts::Answering;
@@ -72,8 +72,7 @@ fn speak(endpoint: &Endpoint, body: Bytes, tally: &mut Tally) -> Result<Bytes, E
     for event in &mut events {
         live.chain.on_event(exchange, states, event);
     }
-    let head =
-        AnswerHead { id: tally.id.to_string(), model: endpoint.model.to_string(), created: clock::unix_seconds() };
+    let head = endpoint.answer_head(tally.id);
     Ok(Bytes::from(assemble(exchange.call.surface, head, &events, None)))
 }
 
@@ -84,7 +83,7 @@ async fn deliver_stream(
     session: &mut Session,
     tally: &mut Tally,
 ) -> Result<(), End> {
-    session.write_response_header(stream_head(session, tally)?, false).await.map_err(End::gone)?;
+    session.write_response_header(stream_head(session, tally), false).await.map_err(End::gone)?;
     let live = Arc::clone(&tally.live);
     let ended = pump(endpoint, &mut stream, session, tally, &live.chain).await;
     meter(endpoint, stream.relay.usage(), stream.relay.output_chars(), tally).await;
@@ -234,22 +233,16 @@ async fn meter(endpoint: &Endpoint, reported: Option<Usage>, output_chars: u64, 
     tally.metered(usage, endpoint.price(&usage));
 }
 
-fn stream_head(session: &Session, tally: &Tally) -> Result<Box<ResponseHeader>, End> {
-    let build = || -> pingora::Result<ResponseHeader> {
-        let mut head = ResponseHeader::build_no_case(200, Some(14))?;
-        head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"))?;
-        head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))?;
+fn stream_head(session: &Session, tally: &Tally) -> Box<ResponseHeader> {
+    let ours = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         // Asks nginx and its kin not to hold events back.
-        head.insert_header(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))?;
-        if !session.is_http2() {
-            head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
-        }
-        for (name, value) in headers(tally) {
-            head.insert_header(name, value)?;
-        }
-        Ok(head)
-    };
-    build().map(Box::new).map_err(|_| End::Refused(Refusal::new(Code::Internal, "the answer's head could not be made")))
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    let framing = (header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    let framing = (!session.is_http2()).then_some(framing);
+    reply::head(200, ours.into_iter().chain(framing).chain(headers(tally)))
 }
 
 /// The headers that say what happened.
@@ -278,9 +271,9 @@ pub(crate) fn headers(tally: &Tally) -> Headers {
         say(&names::RULE, &label.rule);
     }
     if let Some(cost) = tally.cost {
-        say(&names::COST, &cost.total().to_string());
-        say(&names::INPUT_COST, &cost.input.to_string());
-        say(&names::OUTPUT_COST, &cost.output.to_string());
+        say(&names::COST, &cost.total().decimal());
+        say(&names::INPUT_COST, &cost.input.decimal());
+        say(&names::OUTPUT_COST, &cost.output.decimal());
     }
     headers.extend(tally.rate.into_iter().flat_map(crate::admit::headers));
     headers

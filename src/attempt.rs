@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header;
+use http::{HeaderMap, header};
 use pingora::ErrorType;
-use pingora::http::RequestHeader;
 use pingora_timeout::timeout;
-use tollgate_api::{Event, Surface, Usage};
-use tollgate_translate::{AnswerHead, Dialect, Out, Phase, Relay, VendorError};
+use tollgate_api::{Event, RequestId, Surface, Usage};
+use tollgate_translate::{Dialect, Out, Phase, Relay, VendorError};
 
 use crate::endpoint::Endpoint;
 use crate::fail::Fail;
@@ -31,7 +30,9 @@ const EARLY_ANSWER_PATIENCE: Duration = Duration::from_millis(200);
 pub(crate) struct Try<'a> {
     pub(crate) pools: &'a Arc<Upstreams>,
     pub(crate) endpoint: &'a Arc<Endpoint>,
-    pub(crate) head: Box<RequestHeader>,
+    pub(crate) id: RequestId,
+    /// To be sent beside the endpoint's own.
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) shape: Shape,
     /// When the whole request must be over.
@@ -75,11 +76,11 @@ pub(crate) struct Stream {
 pub(crate) type Watch<'a> = dyn FnMut(&mut Event) + Send + 'a;
 
 /// Tries.
-pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'_>) -> Result<Begun, Fail> {
+pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begun, Fail> {
     let timeouts = &what.endpoint.timeouts;
     let left = what.deadline.saturating_duration_since(Instant::now());
     let shape = what.shape;
-    let (endpoint, deadline) = (what.endpoint, what.deadline);
+    let (endpoint, id, deadline) = (what.endpoint, what.id, what.deadline);
     // On the heap: every future around this one would carry and move its size.
     let trying = Box::pin(async move {
         let mut wire = open(what).await?;
@@ -100,7 +101,8 @@ pub(crate) async fn attempt(what: Try<'_>, head: AnswerHead, watch: &mut Watch<'
                 "a stream was asked for, something else came".into(),
             )));
         }
-        first_content(wire, endpoint, shape, head, watch).await.map(Ok)
+        // Nor need a whole answer carry the size of a stream's.
+        Box::pin(first_content(wire, endpoint, shape, id, watch)).await.map(Ok)
     });
     let begun = timeout(timeouts.first_byte.min(left), trying).await.map_err(|_| Fail::FirstByteTimeout)??;
     match begun {
@@ -115,7 +117,7 @@ async fn open(what: Try<'_>) -> Result<Wire, Fail> {
     loop {
         let peer = what.endpoint.peer().await?;
         let mut wire = what.pools.connect(peer, fresh).await.map_err(|e| no_connection(&e))?;
-        let sent = wire.send(what.head.clone(), what.body.clone()).await;
+        let sent = wire.send(what.endpoint.head(what.body.len(), &what.headers), what.body.clone()).await;
         let early = match sent {
             Ok(()) if !wire.reused => return Ok(wire),
             // On a connection from the pool, only a first byte shows that it was still alive.
@@ -138,13 +140,13 @@ async fn first_content(
     mut wire: Wire,
     endpoint: &Endpoint,
     shape: Shape,
-    head: AnswerHead,
+    id: RequestId,
     watch: &mut Watch<'_>,
 ) -> Result<Stream, Fail> {
     let dialect = endpoint.dialect;
     let mut relay = match shape.passes_through(dialect) {
         true => Relay::passthrough(shape.surface, shape.wants_usage),
-        false => Relay::foreign(dialect, shape.surface, head, shape.wants_usage),
+        false => Relay::foreign(dialect, shape.surface, endpoint.answer_head(id), shape.wants_usage),
     };
     let mut held = Out::default();
     let price = |usage: &Usage| endpoint.price(usage);

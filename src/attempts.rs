@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
 use tollgate_api::{AttemptHead, Code, Refusal};
-use tollgate_translate::AnswerHead;
 
 use crate::attempt::{Begun, Shape, Try, attempt};
 use crate::clock;
@@ -111,8 +109,7 @@ async fn one(
 ) -> Result<Begun, Fail> {
     let live = Arc::clone(&tally.live);
     let number = u32::try_from(tally.tried.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let head_of_answer =
-        AnswerHead { id: tally.id.to_string(), model: endpoint.model.to_string(), created: clock::unix_seconds() };
+    let id = tally.id;
     let (Some(exchange), states) = (tally.exchange.as_ref(), &mut tally.states) else {
         return Err(Fail::Broken("the request was not read"));
     };
@@ -124,17 +121,16 @@ async fn one(
         decode: live.chain.sees_events(),
     };
     let body = say(endpoint, exchange).await?;
-    let mut head = endpoint.head(body.len()).map_err(|_| Fail::Broken("the head could not be made"))?;
-    trace.forward(&mut head);
+    let mut headers = HeaderMap::new();
     if !live.chain.is_empty() {
-        let mut extra = HeaderMap::new();
         let mut view =
-            AttemptHead { endpoint: &endpoint.name, provider: &endpoint.provider, number, headers: &mut extra };
+            AttemptHead { endpoint: &endpoint.name, provider: &endpoint.provider, number, headers: &mut headers };
         live.chain.on_attempt(exchange, states, &mut view).map_err(|veto| Fail::Vetoed(veto.0))?;
-        add(&mut head, extra);
+        keep_ours(&mut headers);
     }
-    let what = Try { pools, endpoint, head, body, shape, deadline };
-    attempt(what, head_of_answer, &mut |event| live.chain.on_event(exchange, states, event)).await
+    trace.forward(&mut headers);
+    let what = Try { pools, endpoint, id, headers, body, shape, deadline };
+    attempt(what, &mut |event| live.chain.on_event(exchange, states, event)).await
 }
 
 /// The request in this endpoint's words: spliced where it speaks the client's dialect, translated
@@ -159,26 +155,32 @@ pub(crate) struct Trace(SmallVec<[(HeaderName, HeaderValue); 2]>);
 impl Trace {
     /// Takes them out of the client's head.
     pub(crate) fn of(client: &RequestHeader) -> Self {
-        let names = ["traceparent", "tracestate"].map(HeaderName::from_static);
-        let found = names.into_iter().filter_map(|n| client.headers.get(&n).map(|v| (n.clone(), v.clone())));
+        static NAMES: [HeaderName; 2] = [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
+        let found = NAMES.iter().filter_map(|n| client.headers.get(n).map(|v| (n.clone(), v.clone())));
         Self(found.collect())
     }
 
-    fn forward(&self, head: &mut RequestHeader) {
+    fn forward(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.0 {
-            // A value that was a header once is one again.
-            let _ = head.insert_header(name.clone(), value.clone());
+            headers.insert(name.clone(), value.clone());
         }
     }
 }
 
-/// Headers of filters, but for those that frame or authenticate the request.
-fn add(head: &mut RequestHeader, extra: HeaderMap) {
-    const OURS: [&str; 7] =
-        ["authorization", "x-api-key", "host", "content-length", "transfer-encoding", "connection", "content-type"];
-    for (name, value) in extra {
-        if let Some(name) = name.filter(|n| !OURS.contains(&n.as_str())) {
-            let _ = head.insert_header(name, value);
+/// Takes out of a filter's headers those that frame or authenticate the request.
+fn keep_ours(headers: &mut HeaderMap) {
+    static OURS: [HeaderName; 7] = [
+        header::AUTHORIZATION,
+        HeaderName::from_static("x-api-key"),
+        header::HOST,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::CONTENT_TYPE,
+    ];
+    if !headers.is_empty() {
+        for name in &OURS {
+            headers.remove(name);
         }
     }
 }

@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::utils::tls::WrappedX509;
 use secrecy::{ExposeSecret, SecretString};
-use tollgate_api::{Cost, Usage};
+use tollgate_api::{Cost, RequestId, Usage};
 use tollgate_conf::{BaseUrl, Timeouts};
 use tollgate_meter::Prices;
-use tollgate_translate::{Dialect, VendorError};
+use tollgate_translate::{AnswerHead, Dialect, VendorError};
 
 use crate::clock;
 use crate::fail::Fail;
@@ -53,7 +53,8 @@ pub(crate) struct Endpoint {
     /// Its metric handles.
     pub(crate) metrics: EndpointMetrics,
     place: Place,
-    head: RequestHeader,
+    uri: Uri,
+    headers: HeaderMap,
     credential: Option<SecretString>,
 }
 
@@ -155,10 +156,11 @@ impl Endpoint {
     /// # Errors
     /// When its base URL, credential or headers cannot be written into a request; checked
     /// configuration does not get here with such values.
-    pub(crate) fn new(parts: Parts, site: &Site<'_>) -> pingora::Result<Self> {
+    pub(crate) fn new(parts: Parts, site: &Site<'_>) -> Result<Self, http::Error> {
         let Parts { name, provider, model, timeouts, prices, health, policy, metrics } = parts;
         Ok(Self {
-            head: head(site)?,
+            uri: target(site)?,
+            headers: headers(site)?,
             place: Place::new(site),
             credential: site.credential.map(SecretString::from),
             dialect: site.dialect,
@@ -197,41 +199,57 @@ impl Endpoint {
     }
 
     /// The head of a request with a body of this length: an allow-list, never the client's head.
-    pub(crate) fn head(&self, length: usize) -> pingora::Result<Box<RequestHeader>> {
-        let mut head = Box::new(self.head.clone());
-        head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(length))?;
-        Ok(head)
+    /// `more` are headers that neither frame nor authenticate it.
+    pub(crate) fn head(&self, length: usize, more: &HeaderMap) -> Box<RequestHeader> {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.method = Method::POST;
+        parts.uri = self.uri.clone();
+        parts.headers = self.headers.clone();
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        for (name, value) in more {
+            parts.headers.insert(name.clone(), value.clone());
+        }
+        Box::new(RequestHeader::from(parts))
+    }
+
+    /// What an answer of this endpoint says of itself when we write it.
+    pub(crate) fn answer_head(&self, id: RequestId) -> AnswerHead {
+        AnswerHead { id: id.to_string(), model: self.model.to_string(), created: clock::unix_seconds() }
     }
 }
 
-/// The part of the head that every request to this place shares.
-fn head(site: &Site<'_>) -> pingora::Result<RequestHeader> {
-    let base = site.base;
+/// The path that requests to this place ask for.
+fn target(site: &Site<'_>) -> Result<Uri, http::Error> {
     let path = match site.dialect {
-        Dialect::OpenAi => format!("{}/chat/completions", base.path),
-        Dialect::Anthropic => format!("{}/v1/messages", base.path),
+        Dialect::OpenAi => format!("{}/chat/completions", site.base.path),
+        Dialect::Anthropic => format!("{}/v1/messages", site.base.path),
     };
-    let mut head = RequestHeader::build_no_case("POST", path.as_bytes(), Some(8))?;
+    Uri::builder().path_and_query(path).build()
+}
+
+/// The headers that every request to this place shares.
+fn headers(site: &Site<'_>) -> Result<HeaderMap, http::Error> {
+    let base = site.base;
     let default_port = if base.tls { 443 } else { 80 };
     let host = if base.port == default_port { base.host.clone() } else { format!("{}:{}", base.host, base.port) };
-    head.insert_header(header::HOST, host)?;
-    head.insert_header(header::CONTENT_TYPE, "application/json")?;
-    head.insert_header(header::USER_AGENT, concat!("tollgate/", env!("CARGO_PKG_VERSION")))?;
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(header::HOST, HeaderValue::try_from(host)?);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("tollgate/", env!("CARGO_PKG_VERSION"))));
     if site.dialect == Dialect::Anthropic {
-        head.insert_header("anthropic-version", "2023-06-01")?;
+        headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     }
     if let Some(credential) = site.credential {
         let (name, value) = match site.dialect {
             Dialect::OpenAi => (header::AUTHORIZATION, format!("Bearer {credential}")),
             Dialect::Anthropic => (HeaderName::from_static("x-api-key"), credential.to_owned()),
         };
-        let mut value = HeaderValue::from_str(&value)
-            .map_err(|e| pingora::Error::because(pingora::ErrorType::InvalidHTTPHeader, "in a credential", e))?;
+        let mut value = HeaderValue::try_from(value)?;
         value.set_sensitive(true);
-        head.insert_header(name, value)?;
+        headers.insert(name, value);
     }
     for (name, value) in site.headers {
-        head.insert_header(name.clone(), value.clone())?;
+        headers.insert(name.clone(), value.clone());
     }
-    Ok(head)
+    Ok(headers)
 }

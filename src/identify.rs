@@ -15,11 +15,16 @@ use crate::off_worker::off_worker;
 use crate::pipeline::End;
 
 /// Finds the caller. A malformed, an unknown and a revoked key are told apart in log and metrics only.
-pub(crate) async fn identify(gateway: &Gateway, live: &Live, session: &Session) -> Result<Arc<Holder>, End> {
+pub(crate) async fn identify(
+    gateway: &Gateway,
+    live: &Live,
+    session: &Session,
+    now: Instant,
+) -> Result<Arc<Holder>, End> {
     if let Some(flood) = &live.flood
         && let Some(ip) = client_ip(session)
     {
-        flood.admit(ip, Instant::now())?;
+        flood.admit(ip, now)?;
     }
     let metrics = &gateway.metrics;
     let Some(key) = presented(&session.req_header().headers) else {

@@ -31,7 +31,7 @@ impl Line {
     /// A value from configuration or from a closed set.
     pub(crate) fn text(&mut self, name: &str, value: &str) -> &mut Self {
         self.name(name);
-        let plain = value.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\');
+        let plain = !value.bytes().fold(false, |special, b| special | (b < b' ') | (b == b'"') | (b == b'\\'));
         if plain {
             self.text.push(b'"');
             self.text.extend_from_slice(value.as_bytes());

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// How long a vendor that refused asks to be left alone.
 ///
@@ -21,14 +21,16 @@ pub(crate) fn asked_to_wait(headers: &HeaderMap, now: SystemTime) -> Option<Dura
 /// The reset of a limit that has nothing left: an answer may still be a success, the next will not.
 pub(crate) fn exhausted(headers: &HeaderMap) -> Option<Duration> {
     // Most answers carry none of these: one look-up each, no parsing.
-    ["requests", "tokens"].iter().filter_map(|what| exhausted_of(headers, what)).max()
+    LIMITS.iter().filter_map(|[remaining, reset]| exhausted_of(headers, remaining, reset)).max()
 }
 
-fn exhausted_of(headers: &HeaderMap, what: &str) -> Option<Duration> {
-    let (remaining, reset) = match what {
-        "requests" => ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-        _ => ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
-    };
+/// What is left of a limit, and when it is whole again, as OpenAI, Groq and Azure spell it.
+static LIMITS: [[HeaderName; 2]; 2] = [
+    [HeaderName::from_static("x-ratelimit-remaining-requests"), HeaderName::from_static("x-ratelimit-reset-requests")],
+    [HeaderName::from_static("x-ratelimit-remaining-tokens"), HeaderName::from_static("x-ratelimit-reset-tokens")],
+];
+
+fn exhausted_of(headers: &HeaderMap, remaining: &HeaderName, reset: &HeaderName) -> Option<Duration> {
     let none_left = headers.get(remaining)?.as_bytes() == b"0";
     if !none_left {
         return None;

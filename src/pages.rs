@@ -1,6 +1,7 @@
 //! The small answers: the list of models, the error reference, `/`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use pingora::proxy::Session;
@@ -16,7 +17,7 @@ use crate::reply;
 /// `GET /v1/models` and `/v1/models/{id}`: what this key may ask for.
 pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Option<&str>) -> pingora::Result<()> {
     let live = gateway.live.load_full();
-    match identify(gateway, &live, session).await {
+    match identify(gateway, &live, session, Instant::now()).await {
         Ok(_) => {}
         Err(End::Refused(refusal)) => {
             gateway.metrics.refused(refusal.code);

@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use pingora::proxy::Session;
 use tollgate_api::{Call, Code, Edits, Exchange, Outcome, Refusal, Slot, Surface, Verdict};
 use tollgate_classify::Input;
@@ -64,8 +64,8 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, surface: Surface, session: &mu
 /// The path.
 async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
     let live = Arc::clone(&tally.live);
-    let holder = identify(gateway, &live, session).await?;
-    let admission = admit(&holder).map_err(|denied| tally.denied(&holder, denied))?;
+    let holder = identify(gateway, &live, session, tally.began()).await?;
+    let admission = admit(&holder, tally.began()).map_err(|denied| tally.denied(&holder, denied))?;
     tally.admitted(&holder, &admission);
     let call = read(surface, &live, session).await?;
     let exchange = open(&holder, call, &live, session, tally);
@@ -93,12 +93,16 @@ async fn while_listening<T>(
     }
 }
 
+/// What neither filters nor routes may look at.
+static CREDENTIALS: [HeaderName; 4] =
+    [header::AUTHORIZATION, HeaderName::from_static("x-api-key"), header::PROXY_AUTHORIZATION, header::COOKIE];
+
 /// Makes the exchange. Headers are only copied into it where a filter or a route looks at them.
 fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut Tally) -> Box<Exchange> {
     let mut headers = HeaderMap::new();
     if live.needs_headers {
         headers.clone_from(&session.req_header().headers);
-        for credential in [header::AUTHORIZATION.as_str(), "x-api-key", "proxy-authorization", "cookie"] {
+        for credential in &CREDENTIALS {
             headers.remove(credential);
         }
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use serde_json::json;
@@ -51,6 +51,17 @@ impl ErrorReply {
     }
 }
 
+/// The head of an answer. Made of typed names: Pingora's own way spells and parses each again.
+pub(crate) fn head(status: u16, headers: impl Iterator<Item = (HeaderName, HeaderValue)>) -> Box<ResponseHeader> {
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    parts.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    parts.headers = HeaderMap::with_capacity(16);
+    for (name, value) in headers {
+        parts.headers.insert(name, value);
+    }
+    Box::new(ResponseHeader::from(parts))
+}
+
 /// Writes a whole answer with its length: head and body leave in one write.
 pub(crate) async fn whole(
     session: &mut Session,
@@ -59,14 +70,13 @@ pub(crate) async fn whole(
     headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
     body: Bytes,
 ) -> pingora::Result<()> {
-    let mut head = ResponseHeader::build_no_case(status, Some(12))?;
-    head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static(content_type))?;
-    head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(body.len()))?;
-    for (name, value) in headers {
-        head.insert_header(name, value)?;
-    }
+    let ours = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CONTENT_LENGTH, HeaderValue::from(body.len())),
+    ];
+    let head = head(status, ours.into_iter().chain(headers));
     let bodyless = session.req_header().method == http::Method::HEAD;
-    session.write_response_header(Box::new(head), bodyless).await?;
+    session.write_response_header(head, bodyless).await?;
     if bodyless {
         return Ok(());
     }

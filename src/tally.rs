@@ -259,7 +259,7 @@ impl Tally {
         }
         line.text("usage", usage.source.as_str());
         match self.cost {
-            Some(cost) => line.text("cost_usd", &cost.total().to_string()),
+            Some(cost) => line.text("cost_usd", &cost.total().decimal()),
             None => line.text("cost_usd", "unpriced"),
         };
     }

@@ -47,13 +47,15 @@ impl Upstreams {
     /// A connection, reused where `fresh` does not forbid it.
     pub(crate) async fn connect(self: &Arc<Self>, peer: Arc<HttpPeer>, fresh: bool) -> pingora::Result<Wire> {
         let (session, reused) = if peer.options.alpn.get_max_http_version() == 1 {
-            let (stream, reused) = match fresh {
-                true => (self.h1.new_stream(&*peer).await?, false),
-                false => self.h1.get_stream(&*peer).await?,
+            let pooled = if fresh { None } else { self.h1.reused_stream(&*peer).await };
+            let (stream, reused) = match pooled {
+                Some(stream) => (stream, true),
+                // On the heap: connecting is rare, and its future is most of this one's size.
+                None => (Box::pin(self.h1.new_stream(&*peer)).await?, false),
             };
             (HttpSession::H1(Http1Session::new_with_options(cork(stream), &*peer)), reused)
         } else {
-            self.h2.get_http_session(&*peer).await?
+            Box::pin(self.h2.get_http_session(&*peer)).await?
         };
         Ok(Wire { session: Some(Box::new(session)), peer, pools: Arc::clone(self), reused })
     }

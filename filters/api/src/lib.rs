@@ -5,6 +5,7 @@
 
 mod call;
 mod caller;
+mod decimal;
 mod event;
 mod exchange;
 mod filter;
@@ -15,6 +16,7 @@ mod usage;
 
 pub use call::{Call, Edit, Edits, Span, Spans, Surface};
 pub use caller::{Caller, RequestId};
+pub use decimal::Decimal;
 pub use event::{Event, StopReason};
 pub use exchange::{Exchange, Finish, Outcome};
 pub use filter::{AttemptHead, BuildError, DynFilter, Filter, Slot, Verdict, Veto, erase};

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::decimal::Decimal;
+
 const NANO: i64 = 1_000_000_000;
 
 /// An amount in nano-dollars (10⁻⁹ USD).
@@ -28,6 +30,12 @@ impl Money {
     pub const fn nano(self) -> i64 {
         self.0
     }
+
+    /// The amount as text in US dollars, as it is displayed, without an allocation.
+    #[must_use]
+    pub fn decimal(self) -> Decimal {
+        Decimal::of(self.0)
+    }
 }
 
 impl Add for Money {
@@ -46,7 +54,7 @@ impl AddAssign for Money {
 /// US dollars with all nine decimals trimmed to what is significant: `0.00045`, `0`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, self.0)
+        f.write_str(&Decimal::of(self.0))
     }
 }
 
@@ -97,7 +105,7 @@ impl Money {
 
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, self.0)
+        f.write_str(&Decimal::of(self.0))
     }
 }
 
@@ -153,21 +161,6 @@ impl Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an amount: write a plain decimal with at most nine places, such as 0.075")]
 pub struct ParseMoneyError;
-
-fn write_decimal(f: &mut fmt::Formatter<'_>, nano: i64) -> fmt::Result {
-    let sign = if nano < 0 { "-" } else { "" };
-    let nano = nano.unsigned_abs();
-    let (whole, mut part) = (nano / NANO.unsigned_abs(), nano % NANO.unsigned_abs());
-    if part == 0 {
-        return write!(f, "{sign}{whole}");
-    }
-    let mut places = 9;
-    while part.is_multiple_of(10) {
-        part /= 10;
-        places -= 1;
-    }
-    write!(f, "{sign}{whole}.{part:0places$}")
-}
 
 fn parse_decimal(text: &str) -> Result<i64, ParseMoneyError> {
     let (negative, digits) = match text.strip_prefix('-') {
