@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_api::Slot;
 use tollgate_auth::{Algorithm, StoredKey};
 use tollgate_classify::Classify;
-use tollgate_meter::Catalogue;
+use tollgate_meter::{Catalogue, Oddity};
 use tollgate_translate::Dialect;
 
 use crate::Match;
@@ -48,6 +48,8 @@ pub struct Config {
     pub classifier: Arc<dyn Classify>,
     /// Models and their prices.
     pub catalogue: Catalogue,
+    /// Prices that look mistyped. They are used all the same.
+    pub oddities: Vec<Oddity>,
     /// The filters, in the order of the file.
     pub filters: Vec<FilterEntry>,
     /// What is written to the log.

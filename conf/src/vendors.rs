@@ -40,7 +40,7 @@ pub(crate) const VENDORS: [Vendor; 9] = [
     },
     openai("mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", ["mistral-small-latest", "mistral-large-latest"]),
     openai("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", ["openai/gpt-oss-120b", "openai/gpt-oss-120b"]),
-    openai("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", ["deepseek-chat", "deepseek-reasoner"]),
+    openai("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", ["deepseek-v4-flash", "deepseek-v4-pro"]),
     openai("xai", "https://api.x.ai/v1", "XAI_API_KEY", ["grok-4.5", "grok-4.5"]),
     openai(
         "openrouter",
@@ -52,7 +52,7 @@ pub(crate) const VENDORS: [Vendor; 9] = [
         "together",
         "https://api.together.xyz/v1",
         "TOGETHER_API_KEY",
-        ["openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V3.1"],
+        ["openai/gpt-oss-120b", "deepseek-ai/DeepSeek-V4-Pro-0813"],
     ),
     Vendor {
         name: "ollama",

@@ -17,5 +17,8 @@ pub(super) fn run(file: &ConfigFile, filters: &Filters) -> Done {
         config.keys.len(),
         config.filters.len(),
     ));
+    for oddity in &config.oddities {
+        print(&format!("odd: {oddity}\n"));
+    }
     Ok(Exit::Ok)
 }

@@ -200,6 +200,17 @@ fn every_example_of_a_configuration_checks() {
 }
 
 #[test]
+fn check_points_at_a_price_that_looks_mistyped_and_accepts_it() {
+    let world = World::steady();
+    let prices = "provider: inhouse\nsource: ours\nchecked_on: 2026-11-20\nmodels:\n  - {id: big, prices: {input: 3, output: 1}}\n";
+    fs::write(world.folder().join("prices.yaml"), prices).expect("written");
+    let yaml = format!("{}catalogue: {{files: [prices.yaml]}}\n", world.yaml);
+    fs::write(world.folder().join("odd.yaml"), yaml).expect("written");
+    let text = said(&tollgate(world.folder(), &["check", "-c", "odd.yaml"]));
+    assert!(text.contains("correct.") && text.contains("`inhouse/big`: `output` is less than `input`"), "{text}");
+}
+
+#[test]
 fn the_error_reference_is_current() {
     let file = Path::new(ROOT).join("docs/errors.md");
     let text = tollgate::error_reference_markdown();

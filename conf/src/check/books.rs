@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use tollgate_classify::{Classifier, Classify, DEFAULT_RULES, RulesError, RulesFile};
-use tollgate_meter::{Catalogue, CatalogueError, CatalogueFile, DEFAULT_FILES};
+use tollgate_meter::{Catalogue, CatalogueError, CatalogueFile, DEFAULT_FILES, Oddity};
 
 use crate::document::Document;
 use crate::file;
 
 use super::Desk;
 
-/// The built-in catalogue with the operator's files over it; `None` when one of those is wrong.
-pub(super) fn catalogue(file: &file::CatalogueFile, desk: &mut Desk<'_>) -> Option<Catalogue> {
+/// The built-in catalogue with the operator's files over it, and what looks mistyped in them; `None`
+/// when one of those is wrong.
+pub(super) fn catalogue(file: &file::CatalogueFile, desk: &mut Desk<'_>) -> Option<(Catalogue, Vec<Oddity>)> {
     let file::CatalogueFile { files } = file;
     let mut read: Vec<_> = DEFAULT_FILES.iter().map(|(name, text)| entries(name, text, desk)).collect();
     for path in files {
@@ -19,8 +20,10 @@ pub(super) fn catalogue(file: &file::CatalogueFile, desk: &mut Desk<'_>) -> Opti
         read.push(found.and_then(|(path, text)| entries(&path.display().to_string(), &text, desk)));
     }
     let read: Option<Vec<_>> = read.into_iter().collect();
+    let read = read?;
+    let oddities = read.iter().flat_map(CatalogueFile::oddities).collect();
     // Each file has been tried alone, and they cannot contradict each other.
-    Catalogue::new(read?).ok()
+    Some((Catalogue::new(read).ok()?, oddities))
 }
 
 fn entries(name: &str, text: &str, desk: &mut Desk<'_>) -> Option<CatalogueFile> {

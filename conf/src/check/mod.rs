@@ -53,7 +53,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
     let tenants = keys::tenants(&keys, desk);
     let keys = keys::keys(&keys.value, limits.key, desk);
     let providers = providers::providers(&providers, timeouts, desk);
-    let catalogue = books::catalogue(&catalogue, desk);
+    let (catalogue, oddities) = books::catalogue(&catalogue, desk).unzip();
     let mut places = places::endpoints(&endpoints, &providers, catalogue.as_ref(), desk);
     let models = plans::models(&models, &mut places, desk);
     let routes = plans::routes(&routes, &models, &tenants, &mut places, desk);
@@ -77,6 +77,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         limits,
         classifier: classifier?,
         catalogue: catalogue?,
+        oddities: oddities?,
         filters,
         log,
         files: Vec::new(),

@@ -1,7 +1,9 @@
 //! The audit log.
+#![allow(dead_code, reason = "its rooms are built one by one; the gateway moves in when all stand")]
+
 pub mod canonical;
 pub mod hash;
-mod journal;
+pub mod journal;
 mod log;
 pub mod note;
 pub mod record;
