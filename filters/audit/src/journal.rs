@@ -124,6 +124,13 @@ impl Shared {
         ticket
     }
 
+    /// Puts a file where the writer finds it.
+    pub(crate) fn add_spare(&self, spare: Segment) {
+        let mut spares = lock(&self.spares);
+        spares.push(spare);
+        self.spare_count.store(spares.len() as u64, SeqCst);
+    }
+
     /// Whether new requests may begin: there is room, and the disk works.
     pub(crate) fn accepts(&self) -> bool {
         !self.failed.load(SeqCst) && self.spare_count.load(SeqCst) > 0
@@ -176,7 +183,7 @@ impl Shared {
     }
 
     /// Nothing is on disk for sure any more. Those who wait are told by their channels closing.
-    fn fail(&self) {
+    pub(crate) fn fail(&self) {
         let mut queue = lock(&self.queue);
         self.failed.store(true, SeqCst);
         queue.waiters.clear();

@@ -4,7 +4,7 @@
 //! bytes that say where it and its sealed detail end in their files, and whose request it was.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -150,6 +150,50 @@ impl Shelf {
             }
         }
         Ok(None)
+    }
+
+    /// Shows each leaf of `from..to` in order, without its newline; `None` for those that were purged.
+    ///
+    /// # Errors
+    /// When they cannot be read, or `show` returns one.
+    pub(crate) fn each_leaf(
+        &self,
+        from: u64,
+        to: u64,
+        show: &mut dyn FnMut(u64, Option<&[u8]>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut seq = from;
+        while seq < to {
+            let (chunk, end) = (seq / CHUNK, to.min((seq / CHUNK + 1) * CHUNK));
+            let mut lines = match File::open(self.leaves(chunk)) {
+                Ok(file) => Some(self.lines_from(file, seq)?),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            let mut line = Vec::new();
+            while seq < end {
+                if let Some(lines) = &mut lines {
+                    line.clear();
+                    lines.read_until(b'\n', &mut line)?;
+                    if line.pop() != Some(b'\n') {
+                        let what = format!("{} ends before leaf {seq}", self.leaves(chunk).display());
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                    }
+                }
+                show(seq, lines.is_some().then_some(&line))?;
+                seq += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines of a file of leaves, from this one on. An export has no index, and is read from the start.
+    fn lines_from(&self, mut file: File, seq: u64) -> io::Result<BufReader<File>> {
+        if !seq.is_multiple_of(CHUNK) {
+            let (before, _) = self.entry(seq)?;
+            file.seek(SeekFrom::Start(before.leaf_end.into()))?;
+        }
+        Ok(BufReader::with_capacity(1 << 17, file))
     }
 
     /// How many leaf hashes there are: at least as many as the checkpoint says.

@@ -256,6 +256,12 @@ pub(crate) fn add(dir: &Path, new: &[u8]) -> io::Result<()> {
     file.sync_data()
 }
 
+/// The key that sealed a detail, and whose detail it is.
+pub(crate) fn key_and_seq(line: &[u8]) -> io::Result<(String, u64)> {
+    let sealed: Sealed = serde_json::from_slice(line)?;
+    Ok((sealed.key, sealed.seq))
+}
+
 fn id_of(line: &str) -> io::Result<String> {
     Ok(serde_json::from_str::<Line>(line)?.id)
 }
