@@ -52,10 +52,10 @@ async fn deliver_whole(
     let cost = endpoint.price(&usage);
     let body = speak(endpoint, body, tally)?;
     tally.metered(usage, cost);
-    let headers = headers(tally);
-    reply::whole(session, 200, "application/json", headers, body).await.map_err(End::gone)?;
     tally.close(Outcome::Answered, 200);
-    Ok(())
+    tally.trail.sends(&body);
+    tally.ended_on_disk().await?;
+    reply::whole(session, 200, "application/json", headers(tally), body).await.map_err(End::gone)
 }
 
 /// The body in the client's surface, through the filters that look at events.
@@ -83,31 +83,46 @@ async fn deliver_stream(
     session: &mut Session,
     tally: &mut Tally,
 ) -> Result<(), End> {
+    tally.begun_on_disk().await?;
     session.write_response_header(stream_head(session, tally), false).await.map_err(End::gone)?;
     let live = Arc::clone(&tally.live);
     let ended = pump(endpoint, &mut stream, session, tally, &live.chain).await;
     meter(endpoint, stream.relay.usage(), stream.relay.output_chars(), tally).await;
-    let finished = match ended {
-        Ended::Whole => {
-            tally.close(Outcome::Answered, 200);
-            session.write_response_body(None, true).await.map_err(End::gone)
-        }
+    match ended {
+        Ended::Whole => tally.close(Outcome::Answered, 200),
         Ended::Cut(message) => {
             cut(endpoint, tally);
             let surface = tally.exchange.as_ref().map_or(Surface::ChatCompletions, |x| x.call.surface);
             let event = error_event(surface, Code::UpstreamCut.as_str(), message, Code::UpstreamCut.kind().as_str());
-            session.write_response_body(Some(event), true).await.map_err(End::gone)
+            stream.held.push(event);
         }
-        Ended::Failed => {
-            cut(endpoint, tally);
-            session.write_response_body(None, true).await.map_err(End::gone)
-        }
-        Ended::TheClientLeft => Err(End::Gone),
-    };
-    if stream.wire.is_done() {
-        stream.wire.release().await;
+        Ended::Failed => cut(endpoint, tally),
+        Ended::TheClientLeft => return Err(End::Gone),
     }
-    finished
+    let sent = send_last(stream.held.take(), session, tally).await;
+    stream.wire.release_when_done();
+    sent
+}
+
+/// Sends what is left of a stream: its last event not before its record is on disk.
+async fn send_last(left: Bytes, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
+    tally.trail.sends(&left);
+    let mut last = left;
+    if tally.live.books.is_some() {
+        let content = last.split_to(last_event(&last));
+        if !content.is_empty() {
+            session.write_response_body(Some(content), false).await.map_err(End::gone)?;
+        }
+        // Without its record an answer has no end: the client sees that it was cut.
+        tally.ended_on_disk().await.map_err(End::gone)?;
+    }
+    session.write_response_body((!last.is_empty()).then_some(last), true).await.map_err(End::gone)
+}
+
+/// Where the last event begins.
+fn last_event(events: &[u8]) -> usize {
+    let before = &events[..events.len().saturating_sub(2)];
+    before.windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |end| end + 2)
 }
 
 /// Books an answer that was not finished.
@@ -129,7 +144,8 @@ enum Ended {
     TheClientLeft,
 }
 
-/// Moves pieces until there are no more. A slow reader slows the upstream: nothing is read ahead.
+/// Moves pieces until there are no more. A slow reader slows the upstream: nothing is read ahead. What
+/// belongs to the end is left in `stream.held`.
 async fn pump(
     endpoint: &Endpoint,
     stream: &mut Stream,
@@ -138,7 +154,7 @@ async fn pump(
     chain: &crate::chain::Chain,
 ) -> Ended {
     let deadline = tally.began() + tally.live.timeouts.total;
-    let (exchange, states, waited) = (tally.exchange.as_ref(), &mut tally.states, &mut tally.waited);
+    let Tally { exchange, states, waited, trail, .. } = tally;
     let mut watch = |event: &mut Event| {
         if let Some(exchange) = exchange {
             chain.on_event(exchange, states, event);
@@ -153,17 +169,22 @@ async fn pump(
                         return Ended::Cut("the upstream's answer could not be read");
                     }
                 }
-                Some(Err(_)) => return flush_then(stream, session, Ended::Cut("the upstream broke off")).await,
+                Some(Err(_)) => return Ended::Cut("the upstream broke off"),
                 _ => break,
             }
         }
-        if !stream.held.is_empty() && session.write_response_body(Some(stream.held.take()), false).await.is_err() {
-            return Ended::TheClientLeft;
-        }
         match stream.relay.phase() {
             Phase::Failed { .. } => return Ended::Failed,
-            _ if stream.wire.is_done() => return finish(stream, session, &price, &mut watch).await,
+            Phase::Ended => return Ended::Whole,
+            _ if stream.wire.is_done() => return finish(stream, &price, &mut watch),
             _ => {}
+        }
+        if !stream.held.is_empty() {
+            let piece = stream.held.take();
+            trail.sends(&piece);
+            if session.write_response_body(Some(piece), false).await.is_err() {
+                return Ended::TheClientLeft;
+            }
         }
         let began = Instant::now();
         let next = tokio::select! {
@@ -178,7 +199,7 @@ async fn pump(
                     return Ended::Cut("the upstream's answer could not be read");
                 }
             }
-            Ok(None) => return finish(stream, session, &price, &mut watch).await,
+            Ok(None) => return finish(stream, &price, &mut watch),
             Err(why) => return Ended::Cut(why),
         }
     }
@@ -200,28 +221,18 @@ async fn read_in_time(
     }
 }
 
-/// The upstream has closed: what is left goes out, and the relay says whether that was the end.
-async fn finish(
+/// The upstream has closed: the relay says whether that was the end.
+fn finish(
     stream: &mut Stream,
-    session: &mut Session,
     price: &(dyn Fn(&Usage) -> Option<tollgate_api::Cost> + Sync),
     watch: &mut crate::attempt::Watch<'_>,
 ) -> Ended {
     let read = stream.relay.end(price, watch, &mut stream.held);
-    let ended = match (read, stream.relay.phase()) {
+    match (read, stream.relay.phase()) {
         (Ok(()), Phase::Ended) => Ended::Whole,
         (Ok(()), Phase::Failed { .. }) => Ended::Failed,
         _ => Ended::Cut("the upstream broke off"),
-    };
-    flush_then(stream, session, ended).await
-}
-
-async fn flush_then(stream: &mut Stream, session: &mut Session, ended: Ended) -> Ended {
-    let left = stream.held.take();
-    if !left.is_empty() && session.write_response_body(Some(left), false).await.is_err() {
-        return Ended::TheClientLeft;
     }
-    ended
 }
 
 /// Books what a stream used: what the vendor reported, or an estimate of what was seen.
@@ -255,6 +266,9 @@ pub(crate) fn headers(tally: &Tally) -> Headers {
         }
     };
     say(&names::REQUEST_ID, std::str::from_utf8(&tally.id.text()).unwrap_or_default());
+    if tally.live.books.is_some() {
+        say(&names::RECEIPT, &format!("/v1/audit/receipts/{}", tally.id));
+    }
     if let Some(endpoint) = tally.served_by() {
         say(&names::ENDPOINT, &endpoint.name);
         say(&names::MODEL, &endpoint.model);
@@ -284,6 +298,7 @@ mod names {
     use http::HeaderName;
 
     pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-request-id");
+    pub(super) static RECEIPT: HeaderName = HeaderName::from_static("x-tollgate-receipt");
     pub(super) static ENDPOINT: HeaderName = HeaderName::from_static("x-tollgate-endpoint");
     pub(super) static MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
     pub(super) static FALLBACK_CHAIN: HeaderName = HeaderName::from_static("x-tollgate-fallback-chain");

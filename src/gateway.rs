@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tollgate_api::RequestId;
+use tollgate_audit::Audit;
 
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -23,28 +24,38 @@ pub(crate) struct Gateway {
     pub(crate) metrics: Arc<Metrics>,
     /// Where request lines go; `None` when they are switched off.
     pub(crate) request_log: Option<Arc<RequestLog>>,
+    /// The log that anyone can verify; `None` when it is off.
+    pub(crate) audit: Option<Arc<Audit>>,
     /// Turns for hashing keys that take a core for tens of milliseconds.
     pub(crate) slow_checks: Semaphore,
     /// Set once shutdown has begun: readiness is off, connections are not kept.
     pub(crate) draining: AtomicBool,
 }
 
-/// Draws a request id. Randomness is fetched for many at once: it costs a system call.
+/// Draws a request id.
 pub(crate) fn draw_request_id() -> RequestId {
-    const BATCH: usize = 64;
+    RequestId::from_random(draw().unwrap_or_else(|| {
+        // Ids must be unique, not secret: when the system has no randomness to give, the clock serves.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let now = u128::from(crate::clock::unix_micros());
+        (now << 64 | u128::from(NUMBER.fetch_add(1, Relaxed))).to_le_bytes()
+    }))
+}
+
+/// Random bytes; `None` when the system gives none. Fetched for many at once: it costs a system call.
+pub(crate) fn draw<const N: usize>() -> Option<[u8; N]> {
+    const POOL: usize = 2048;
     thread_local! {
-        static DRAWN: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
+        static DRAWN: RefCell<([u8; POOL], usize)> = const { RefCell::new(([0; POOL], 0)) };
     }
-    DRAWN.with_borrow_mut(|drawn| {
-        if drawn.is_empty() {
-            let mut bytes = [[0; 16]; BATCH];
-            // Ids must be unique, not secret: when the system has no randomness to give, the clock serves.
-            if getrandom::fill(bytes.as_flattened_mut()).is_err() {
-                let now = crate::clock::now_ms();
-                bytes = std::array::from_fn(|i| (u128::from(now) << 64 | i as u128).to_le_bytes());
-            }
-            drawn.extend(bytes);
+    DRAWN.with_borrow_mut(|(bytes, left)| {
+        if *left < N {
+            getrandom::fill(bytes).ok()?;
+            *left = POOL;
         }
-        RequestId::from_random(drawn.pop().unwrap_or_default())
+        *left -= N;
+        // What is given out is not kept.
+        let drawn = std::array::from_fn(|i| std::mem::take(&mut bytes[*left + i]));
+        Some(drawn)
     })
 }

@@ -8,6 +8,7 @@ mod admit;
 mod answer;
 mod attempt;
 mod attempts;
+mod books;
 mod certificates;
 mod chain;
 mod cli;
@@ -41,6 +42,7 @@ mod serve;
 mod shutdown;
 mod surface;
 mod tally;
+mod trail;
 mod upstream;
 
 pub use cli::run;

@@ -12,12 +12,15 @@ use anyhow::{Context, anyhow};
 use pingora::utils::tls::WrappedX509;
 use secrecy::{ExposeSecret, SecretString};
 use tollgate_api::Caller;
+use tollgate_audit::Audit;
+use tollgate_audit::record::LogId;
 use tollgate_auth::{KeyRing, Pepper, StoredKey};
 use tollgate_classify::Classify;
 use tollgate_conf::{Config, Match, Provider, Server, Timeouts};
 use tollgate_limit::{FloodGuard, KeyGate, KeyLimits};
 use tollgate_meter::Catalogue;
 
+use crate::books::Books;
 use crate::certificates;
 use crate::chain::Chain;
 use crate::endpoint::{Endpoint, Parts, Site};
@@ -45,12 +48,16 @@ pub(crate) struct Live {
     pub(crate) unknown_model: ModelMetrics,
     /// Whether a filter or a route looks at the client's headers.
     pub(crate) needs_headers: bool,
+    /// What records need; `None` when the audit log is off.
+    pub(crate) books: Option<Books>,
 }
 
 /// What a verified key stands for.
 pub(crate) struct Holder {
     pub(crate) caller: Arc<Caller>,
     pub(crate) gate: KeyGate,
+    /// Where its records go.
+    pub(crate) log: LogId,
 }
 
 /// A public model.
@@ -75,8 +82,10 @@ impl Live {
         filters: &Filters,
         metrics: &Metrics,
         before: Option<&Self>,
+        audit: Option<&Arc<Audit>>,
     ) -> anyhow::Result<Self> {
         let endpoints = endpoints(config, metrics, before)?;
+        let books = audit.map(|audit| Books::new(audit, config, &endpoints)).transpose()?;
         let pick = |indices: &[usize]| indices.iter().map(|i| Arc::clone(&endpoints[*i])).collect::<Vec<_>>();
         let routes: Vec<Route> = config
             .routes
@@ -90,7 +99,8 @@ impl Live {
             .collect();
         let chain = chain(config, filters, metrics)?;
         Ok(Self {
-            keys: keys(config, before)?,
+            keys: keys(config, before, books.as_ref())?,
+            books,
             pepper: config.key_hashing.pepper.clone(),
             flood: flood(config, before),
             models: models(config, metrics, pick),
@@ -186,7 +196,12 @@ fn by_upstream_model(endpoints: &[Arc<Endpoint>]) -> HashMap<Box<str>, HashMap<B
     places
 }
 
-fn keys(config: &Config, before: Option<&Live>) -> anyhow::Result<KeyRing<Holder>> {
+fn keys(config: &Config, before: Option<&Live>, books: Option<&Books>) -> anyhow::Result<KeyRing<Holder>> {
+    let mut logs = HashMap::new();
+    for key in &config.keys {
+        let log = books.map_or(Ok(LogId::DEPLOYMENT), |books| books.log_of(&key.stored.tenant))?;
+        logs.insert(&*key.stored.tenant, log);
+    }
     let now = Instant::now();
     let pepper = match &config.key_hashing.pepper {
         Some(secret) => Pepper::new(secret.expose_secret().as_bytes()),
@@ -198,7 +213,10 @@ fn keys(config: &Config, before: Option<&Live>) -> anyhow::Result<KeyRing<Holder
             Some(old) => old.gate.renew(limits),
             None => KeyGate::new(limits, now),
         };
-        (StoredKey::clone(&key.stored), Holder { caller: Arc::new(key.stored.caller()), gate })
+        (
+            StoredKey::clone(&key.stored),
+            Holder { caller: Arc::new(key.stored.caller()), gate, log: logs[&*key.stored.tenant] },
+        )
     };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| anyhow!("the system gives no randomness: {e}"))?;

@@ -65,6 +65,7 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, surface: Surface, session: &mu
 async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
     let live = Arc::clone(&tally.live);
     let holder = identify(gateway, &live, session, tally.began()).await?;
+    tally.on_record(&holder, session)?;
     let admission = admit(&holder, tally.began()).map_err(|denied| tally.denied(&holder, denied))?;
     tally.admitted(&holder, &admission);
     let call = read(surface, &live, session).await?;
@@ -74,6 +75,7 @@ async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session,
     let exchange = filter(Slot::AfterClassify, exchange, &live, tally).await?;
     let plan = plan::choose(&live, tally.keep(exchange))?;
     tally.planned(&plan);
+    tally.begin(&plan).await;
     let trace = Trace::of(session.req_header());
     let wait = Box::pin(first_to_answer(&gateway.pools, &plan, tally, &trace));
     let answering = while_listening(session, wait).await?;
@@ -160,6 +162,9 @@ async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(
         }
         End::Answered(body) => {
             tally.close(Outcome::Answered, 200);
+            tally.trail.sends(&body);
+            // The answer is ours and costs nothing: it is not held back for a log that has failed.
+            let _ = tally.ended_on_disk().await;
             return reply::whole(session, 200, "application/json", headers(tally), body).await.map_err(|_| Gone);
         }
         End::Refused(refusal) => {
@@ -172,9 +177,15 @@ async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(
                 matches!(refusal.code, Code::AllEndpointsFailed | Code::UpstreamGarbage | Code::DeadlineExceeded);
             (ErrorReply::from(&refusal), if failed { Outcome::Failed } else { Outcome::Refused })
         }
-        End::Vendor { status, error } => (ErrorReply::of_vendor(status, &error), Outcome::Failed),
+        End::Vendor { status, error } => {
+            tally.trail.vendor_refused = true;
+            (ErrorReply::of_vendor(status, &error), Outcome::Failed)
+        }
     };
     tally.close(outcome, reply.status);
+    tally.trail.sends(&reply.body);
+    // A "no" goes out even where the log has failed: it says nothing that needs a record.
+    let _ = tally.ended_on_disk().await;
     let headers = headers(tally).into_vec();
     reply::error(session, reply, headers).await.map_err(|_| Gone)
 }

@@ -40,7 +40,8 @@ impl Reloader {
         let old = self.gateway.live.load_full();
         let built = loaded.and_then(|config| {
             let live =
-                Live::build(&config, &self.filters, &self.gateway.metrics, Some(&old)).map_err(|e| e.to_string())?;
+                Live::build(&config, &self.filters, &self.gateway.metrics, Some(&old), self.gateway.audit.as_ref())
+                    .map_err(|e| e.to_string())?;
             Ok((config, live))
         });
         match built {

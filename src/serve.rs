@@ -37,7 +37,8 @@ use crate::upstream::Upstreams;
 /// When a listener, a certificate or the log cannot be used as configured.
 pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new());
-    let live = Live::build(&config, &filters, &metrics, None)?;
+    let audit = crate::books::open(&config)?;
+    let live = Live::build(&config, &filters, &metrics, None, audit.as_ref())?;
     metrics.reloaded(true, i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX));
     let conf = Arc::new(server_conf(&config));
     let gateway = Arc::new(Gateway {
@@ -45,6 +46,7 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
         pools: Arc::new(Upstreams::new(ConnectorOptions::from_server_conf(&conf))),
         request_log: open_log(&config, &metrics)?,
         metrics,
+        audit,
         slow_checks: Semaphore::new(threads(&config)),
         draining: AtomicBool::new(false),
     });

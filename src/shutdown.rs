@@ -57,6 +57,9 @@ impl ShutdownSignalWatch for Leave {
             if let Some(log) = &gateway.request_log {
                 log.flush();
             }
+            if let Some(audit) = &gateway.audit {
+                audit.close();
+            }
             std::process::exit(0);
         });
         signal

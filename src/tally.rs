@@ -18,6 +18,7 @@ use crate::fail::{Fail, FailKind};
 use crate::gateway::Gateway;
 use crate::live::{Holder, Live, Model};
 use crate::plan::{Plan, Why};
+use crate::trail::Trail;
 
 /// One try, as the record tells it.
 pub(crate) struct Tried {
@@ -26,6 +27,8 @@ pub(crate) struct Tried {
     pub(crate) failed: Option<(FailKind, String)>,
     /// What the client may be told of the failure.
     pub(crate) sentence: String,
+    /// How long it took.
+    pub(crate) took: Duration,
 }
 
 /// The account.
@@ -54,6 +57,8 @@ pub(crate) struct Tally {
     pub(crate) status: u16,
     pub(crate) refused: Option<Code>,
     outcome: Option<Outcome>,
+    /// What the audit log needs beside.
+    pub(crate) trail: Trail,
 }
 
 impl Tally {
@@ -81,6 +86,7 @@ impl Tally {
             status: 499,
             refused: None,
             outcome: None,
+            trail: Trail::default(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Tally {
             endpoint: Arc::clone(endpoint),
             failed: Some((fail.kind(), fail.short())),
             sentence: fail.sentence(),
+            took,
         });
     }
 
@@ -133,7 +140,7 @@ impl Tally {
         self.waited += took;
         endpoint.metrics.attempted(Some(FailKind::HungUp), took.as_secs_f64());
         let failed = Some((FailKind::HungUp, FailKind::HungUp.as_str().to_owned()));
-        self.tried.push(Tried { endpoint: Arc::clone(&endpoint), failed, sentence: String::new() });
+        self.tried.push(Tried { endpoint: Arc::clone(&endpoint), failed, sentence: String::new(), took });
         Some(endpoint)
     }
 
@@ -142,7 +149,18 @@ impl Tally {
         self.waited += took;
         endpoint.metrics.attempted(None, took.as_secs_f64());
         self.first_content = Some(self.began.elapsed());
-        self.tried.push(Tried { endpoint: Arc::clone(endpoint), failed: None, sentence: String::new() });
+        self.tried.push(Tried { endpoint: Arc::clone(endpoint), failed: None, sentence: String::new(), took });
+    }
+
+    /// The API that was called.
+    pub(crate) fn surface(&self) -> Surface {
+        self.surface
+    }
+
+    /// How it ended, as far as is known.
+    pub(crate) fn outcome(&self) -> Outcome {
+        // No word means that the path was dropped under way: the client's connection is gone.
+        self.outcome.unwrap_or(Outcome::HungUp)
     }
 
     /// The endpoint that answered.
@@ -199,6 +217,9 @@ impl Tally {
         metrics.overhead.observe(elapsed.saturating_sub(self.waited).as_secs_f64());
         if let Some(code) = self.refused {
             metrics.refused(code);
+            if let (None, Some(audit)) = (&self.caller, &self.gateway.audit) {
+                audit.refused(code.as_str());
+            }
         }
         for pair in self.tried.windows(2) {
             if let Some((kind, _)) = &pair[0].failed {
@@ -272,8 +293,8 @@ impl Drop for Tally {
             self.refused = Some(Code::Internal);
             self.close(Outcome::Failed, Code::Internal.status());
         }
-        // No word means that the path was dropped under way: the client's connection is gone.
-        let outcome = self.outcome.unwrap_or(Outcome::HungUp);
+        let outcome = self.outcome();
+        self.hand_over();
         self.tell_filters(outcome, elapsed);
         self.count(outcome, elapsed);
         if let Some(log) = &self.gateway.request_log {

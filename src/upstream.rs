@@ -21,6 +21,10 @@ use pingora_timeout::timeout;
 
 use crate::cork::cork;
 
+/// What may follow the last event of a stream, and how long that may take.
+const REST_BYTES_MAX: usize = 4 << 10;
+const REST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The connection pools, shared by all requests.
 pub(crate) struct Upstreams {
     /// HTTP/1.1, where head and body leave in one write.
@@ -143,6 +147,15 @@ impl Wire {
                 body
             }
             _ => Bytes::new(),
+        }
+    }
+
+    /// Gives the connection back when the answer's framing has come to its end too; nobody waits for it.
+    pub(crate) fn release_when_done(mut self) {
+        if self.is_done() {
+            let _ = self.release().now_or_never();
+        } else {
+            tokio::spawn(self.drain(REST_BYTES_MAX, REST_PATIENCE));
         }
     }
 

@@ -54,6 +54,10 @@ pub struct Config {
     pub filters: Vec<FilterEntry>,
     /// What is written to the log.
     pub log: Log,
+    /// The folder for what must outlive the process.
+    pub data_dir: PathBuf,
+    /// The log that anyone can verify.
+    pub audit: Audit,
     /// Every file that was read, this one first: what to watch for changes.
     pub files: Vec<PathBuf>,
 }
@@ -303,6 +307,32 @@ impl LogLevel {
             Self::Trace => "trace",
         }
     }
+}
+
+/// The log that anyone can verify.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// What is promised before an answer goes out.
+    pub mode: AuditMode,
+    /// Records are dropped after so many days.
+    pub retention_days: Option<u32>,
+    /// Details are destroyed after so many days.
+    pub detail_retention_days: Option<u32>,
+    /// Whether details hold the client's address.
+    pub keep_ip: bool,
+}
+
+/// What the audit log promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditMode {
+    /// A record is on disk before the end of its answer goes out.
+    #[default]
+    Strict,
+    /// A record is with the operating system: a loss of power may take the last second.
+    Relaxed,
+    /// Nothing is written.
+    Off,
 }
 
 /// How a message looks.

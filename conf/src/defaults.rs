@@ -11,6 +11,10 @@ use crate::quantity::{Size, Time};
 /// Where clients are served when `server.listen` is left out.
 pub(crate) const LISTEN: &str = "127.0.0.1:4000";
 
+pub(crate) fn data_dir() -> Text {
+    Located::nowhere("data".to_owned())
+}
+
 pub(crate) fn tenant() -> Text {
     Located::nowhere("default".to_owned())
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_api::{Complexity, Slot, Task};
 use tollgate_translate::Dialect;
 
-use crate::checked::{LogFormat, LogLevel};
+use crate::checked::{AuditMode, LogFormat, LogLevel};
 use crate::located::{Located, Named};
 use crate::quantity::{Size, Time};
 
@@ -73,6 +73,13 @@ pub(crate) struct File {
     /// What is written to the log.
     #[serde(default)]
     pub(crate) log: LogFile,
+    /// The folder for everything that must outlive the process: the audit log and its keys. Made where
+    /// it is missing. Changes need a restart.
+    #[serde(default = "crate::defaults::data_dir")]
+    pub(crate) data_dir: Text,
+    /// The log that anyone can verify.
+    #[serde(default)]
+    pub(crate) audit: AuditFile,
 }
 
 /// Where and how clients are served.
@@ -391,4 +398,20 @@ pub(crate) struct LogFile {
     pub(crate) file: Option<Text>,
     /// How messages look. Request lines are always JSON. Changes need a restart.
     pub(crate) format: LogFormat,
+}
+
+/// The log that anyone can verify.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AuditFile {
+    /// What is promised before an answer goes out. Changes need a restart.
+    pub(crate) mode: AuditMode,
+    /// Records are dropped after so many days; their hashes and monthly totals stay. Default: never.
+    /// Changes need a restart.
+    pub(crate) retention_days: Option<NonZeroU32>,
+    /// Details (addresses, hashes of bodies, what a client said of itself) are destroyed after so many
+    /// days, by whole months. Default: never. Changes need a restart.
+    pub(crate) detail_retention_days: Option<NonZeroU32>,
+    /// Whether details hold the client's address.
+    pub(crate) keep_ip: Option<bool>,
 }

@@ -30,8 +30,8 @@ mod vendors;
 use std::path::Path;
 
 pub use checked::{
-    BaseUrl, Config, Endpoint, FilterEntry, HealthPolicy, Key, KeyHashing, KeyLimits, Limits, Listen, Log, LogFormat,
-    LogLevel, Model, PriceKey, Provider, Route, Server, Timeouts, Tls,
+    Audit, AuditMode, BaseUrl, Config, Endpoint, FilterEntry, HealthPolicy, Key, KeyHashing, KeyLimits, Limits, Listen,
+    Log, LogFormat, LogLevel, Model, PriceKey, Provider, Route, Server, Timeouts, Tls,
 };
 pub use init::init;
 pub use matching::{Match, Pattern};

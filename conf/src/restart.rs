@@ -32,6 +32,8 @@ pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("log.format", old.log.format != new.log.format),
         ("log.requests", old.log.requests != new.log.requests),
         ("log.file", old.log.file != new.log.file),
+        ("data_dir", old.data_dir != new.data_dir),
+        ("audit", old.audit != new.audit),
     ];
     let changed = differs.iter().filter(|(_, differs)| *differs);
     changed.map(|(member, _)| format!("`{member}` has changed: it takes effect after a restart")).collect()

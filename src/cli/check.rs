@@ -7,7 +7,8 @@ use crate::metrics::Metrics;
 
 pub(super) fn run(file: &ConfigFile, filters: &Filters) -> Done {
     let config = file.load()?;
-    let live = Live::build(&config, filters, &Metrics::new(), None).map_err(|e| Exit::Config(format!("{e:#}")))?;
+    let live =
+        Live::build(&config, filters, &Metrics::new(), None, None).map_err(|e| Exit::Config(format!("{e:#}")))?;
     print(&format!(
         "{}: correct. {} endpoints, {} model names, {} routes, {} keys, {} filters\n",
         file.config.display(),

@@ -1,6 +1,7 @@
 //! `tollgate demo`: the whole thing with simulated vendors, no keys and no services.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tollgate_auth::{Algorithm, Pepper};
@@ -25,6 +26,9 @@ pub(super) struct Demo {
     /// Serve health and metrics here; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     ops: SocketAddr,
+    /// Keep the audit log here; a folder of its own where it is left out.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
     /// The seed of the simulated vendors.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -69,13 +73,17 @@ impl Demo {
         config.server.listen.iter_mut().for_each(|l| l.address = listen);
         config.server.ops = Some(ops);
         config.log.requests = self.log;
+        config.data_dir = self
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("tollgate-demo-{}", std::process::id())));
         if !self.json {
             super::serve::log_to_stderr(&config.log);
         }
         let greeting = if self.json {
-            self.line(listen, ops, made.key.reveal())
+            self.line(listen, ops, made.key.reveal(), &config.data_dir)
         } else {
-            greeting(listen, ops, made.key.reveal())
+            greeting(listen, ops, made.key.reveal(), &config.data_dir)
         };
         tell_when_ready(listen, greeting)?;
         crate::serve::serve(config, None, filters)?;
@@ -90,24 +98,25 @@ impl Demo {
         Ok((clients.local_addr()?, ops.local_addr()?))
     }
 
-    fn line(&self, listen: SocketAddr, ops: SocketAddr, key: &str) -> String {
+    fn line(&self, listen: SocketAddr, ops: SocketAddr, key: &str, data_dir: &Path) -> String {
         let object = serde_json::json!({
             "base_url": format!("http://{listen}/v1"),
             "key": key,
             "metrics_url": format!("http://{ops}/metrics"),
             "health_url": format!("http://{ops}/health"),
+            "data_dir": data_dir,
             "pid": std::process::id(),
         });
         format!("{object}\n")
     }
 }
 
-fn greeting(listen: SocketAddr, ops: SocketAddr, key: &str) -> String {
+fn greeting(listen: SocketAddr, ops: SocketAddr, key: &str, data_dir: &Path) -> String {
     let curl = |body: &str, options: &str| {
         format!("  curl {options}http://{listen}/v1/chat/completions -H 'authorization: Bearer {key}' -d '{body}'\n")
     };
     format!(
-        "Tollgate is running with simulated vendors. The key of this run:\n\n  {key}\n\nA plain answer:\n\n{}\nStreamed:\n\n{}\nA fallback happening (see the x-tollgate-fallback-* headers):\n\n{}\nThe model chosen by task:\n\n{}\nA refusal:\n\n{}\nMetrics: http://{ops}/metrics   Health: http://{ops}/health   Stop: Ctrl-C\n",
+        "Tollgate is running with simulated vendors. The key of this run:\n\n  {key}\n\nA plain answer:\n\n{}\nStreamed:\n\n{}\nA fallback happening (see the x-tollgate-fallback-* headers):\n\n{}\nThe model chosen by task:\n\n{}\nA refusal:\n\n{}\nMetrics: http://{ops}/metrics   Health: http://{ops}/health   Audit log: {data}   Stop: Ctrl-C\n",
         curl(r#"{"model":"sim-small","messages":[{"role":"user","content":"Hello"}]}"#, ""),
         curl(r#"{"model":"sim-small","stream":true,"messages":[{"role":"user","content":"Hello"}]}"#, "-N "),
         curl(r#"{"model":"fallback-demo","messages":[{"role":"user","content":"Hello"}]}"#, "-i "),
@@ -116,6 +125,7 @@ fn greeting(listen: SocketAddr, ops: SocketAddr, key: &str) -> String {
             "-i "
         ),
         curl(r#"{"model":"no-such-model","messages":[{"role":"user","content":"Hello"}]}"#, "-i "),
+        data = data_dir.display(),
         ops = if ops.ip().is_unspecified() { SocketAddr::new(Ipv4Addr::LOCALHOST.into(), ops.port()) } else { ops },
     )
 }

@@ -32,7 +32,8 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(&self, filters: &Filters) -> Done {
         let config = self.file.load()?;
-        let live = Live::build(&config, filters, &Metrics::new(), None).map_err(|e| Exit::Config(format!("{e:#}")))?;
+        let live =
+            Live::build(&config, filters, &Metrics::new(), None, None).map_err(|e| Exit::Config(format!("{e:#}")))?;
         let body = self.read()?;
         let text = explain(&live, body, &self.tenant)
             .map_err(|r| anyhow::anyhow!("{} ({}): {}", r.message, r.code.as_str(), r.code.remedy()))?;

@@ -45,6 +45,8 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         catalogue,
         filters,
         log,
+        data_dir,
+        audit,
     } = file;
     let timeouts = all_timeouts(&timeouts);
     let limits = all_limits(&limits);
@@ -80,6 +82,8 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         oddities: oddities?,
         filters,
         log,
+        data_dir: desk.reads.resolve(&data_dir),
+        audit: server::audit(&audit),
         files: Vec::new(),
     })
 }

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::checked::{Listen, Log, Server, Tls};
+use crate::checked::{Audit, Listen, Log, Server, Tls};
 use crate::defaults;
-use crate::file::{ListenFile, LogFile, ServerFile, Text, TlsFile};
+use crate::file::{AuditFile, ListenFile, LogFile, ServerFile, Text, TlsFile};
 use crate::located::Located;
 
 use super::Desk;
@@ -121,4 +121,14 @@ fn certificate(tls: &TlsFile, desk: &mut Desk<'_>) -> Option<Tls> {
 pub(super) fn log(file: LogFile, desk: &Desk<'_>) -> Log {
     let LogFile { level, requests, file, format } = file;
     Log { level, requests, file: file.map(|path| desk.reads.resolve(&path)), format }
+}
+
+pub(super) fn audit(file: &AuditFile) -> Audit {
+    let AuditFile { mode, retention_days, detail_retention_days, keep_ip } = *file;
+    Audit {
+        mode,
+        retention_days: retention_days.map(Into::into),
+        detail_retention_days: detail_retention_days.map(Into::into),
+        keep_ip: keep_ip.unwrap_or(true),
+    }
 }

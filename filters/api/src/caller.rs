@@ -25,6 +25,12 @@ impl RequestId {
         Self(bytes)
     }
 
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// The text form, without allocating.
     #[must_use]
     pub fn text(&self) -> [u8; 36] {

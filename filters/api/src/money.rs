@@ -86,6 +86,12 @@ impl Price {
         Self(nano)
     }
 
+    /// The price in nano-dollars per million tokens.
+    #[must_use]
+    pub const fn nano_per_million(self) -> i64 {
+        self.0
+    }
+
     /// What `tokens` cost, in 10⁻¹⁵ USD: exact, to be summed and rounded once by [`Money::from_femto`].
     #[must_use]
     pub fn femto(self, tokens: u64) -> i128 {

@@ -145,6 +145,14 @@ codes! {
     Unsupported = "unsupported", 400, InvalidRequest,
         "What is asked must exist at the vendor that serves the model.",
         "Leave out the member that the message names, or choose another model.";
+    /// The audit log has no record under that name.
+    RecordNotFound = "record_not_found", 404, NotFound,
+        "A key sees the records of its own tenant, as far as they are signed.",
+        "A record is signed within seconds of its answer: try again, or check the id or number.";
+    /// The audit log cannot take another record.
+    AuditUnavailable = "audit_unavailable", 503, Api,
+        "No request is served that would leave no record.",
+        "Try again later; the operator finds the reason (a full disk, as a rule) in the gateway's log.";
     /// Too many requests of this key in this minute.
     RateLimited = "rate_limited", 429, RateLimit,
         "A key sends at most `limits.requests_per_minute` requests a minute.",

@@ -63,6 +63,29 @@ impl Hash {
     }
 }
 
+/// A hash of bytes that come in pieces.
+#[derive(Clone)]
+pub struct Digest(Context);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl Digest {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The hash of all that was taken.
+    #[must_use]
+    pub fn finish(self) -> Hash {
+        Hash::from_digest(&self.0.finish())
+    }
+}
+
 impl std::fmt::Debug for Hash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.hex())

@@ -39,6 +39,13 @@ impl Prices {
         Self { base, long: long_context.iter().map(|step| (step.above, base.at(step))).collect() }
     }
 
+    /// Each list of prices: past which length of prompt it holds (`None` for any), and its prices for
+    /// input, cached, cache write, an hour's cache write, output.
+    pub fn lists(&self) -> impl Iterator<Item = (Option<u64>, [Price; 5])> + '_ {
+        let all = |r: &Rates| [r.input, r.cached, r.cache_write, r.cache_write_1h, r.output];
+        std::iter::once((None, all(&self.base))).chain(self.long.iter().map(move |(above, r)| (Some(*above), all(r))))
+    }
+
     /// What this usage costs. A prompt over a long-context threshold, cached tokens included,
     /// reprices the whole request.
     #[must_use]

@@ -1,0 +1,282 @@
+//! What a request leaves in the audit log: its record and its detail, made from the account.
+//!
+//! It decides when to wait for the disk, and writes nothing by itself: the journal does.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::{HeaderValue, header};
+use pingora::proxy::Session;
+use serde::Serialize;
+use smallvec::SmallVec;
+use tollgate_api::{Code, Outcome, Refusal, Usage, UsageSource};
+use tollgate_audit::hash::{Digest, Hash};
+use tollgate_audit::record::{self, Attempt, Fault, LogId, Record};
+use tollgate_audit::{Detail, Ticket, canonical};
+
+use crate::books::Books;
+use crate::clock;
+use crate::endpoint::Endpoint;
+use crate::gateway::draw;
+use crate::health::State;
+use crate::live::Holder;
+use crate::off_worker::{THRESHOLD_BYTES, off_worker};
+use crate::plan::Plan;
+use crate::tally::Tally;
+
+/// What a client says of itself is cut after this many bytes.
+const FOREIGN_BYTES_MAX: usize = 256;
+
+/// What the record needs beyond the account.
+#[derive(Default)]
+pub(crate) struct Trail {
+    log: Option<LogId>,
+    /// Microseconds since 1970.
+    started_us: u64,
+    begun: Option<Ticket>,
+    ended: bool,
+    /// Endpoints of the plan that were not flowing.
+    health: SmallVec<[String; 1]>,
+    body: Option<Hash>,
+    answer: Option<Digest>,
+    ip: Option<IpAddr>,
+    user_agent: Option<HeaderValue>,
+    /// The vendor found fault with the request.
+    pub(crate) vendor_refused: bool,
+}
+
+impl Trail {
+    /// An answer's bytes on their way to the client.
+    pub(crate) fn sends(&mut self, piece: &[u8]) {
+        if let Some(answer) = &mut self.answer {
+            answer.update(piece);
+        }
+    }
+}
+
+/// The detail, members in alphabetical order.
+#[derive(Serialize)]
+struct DetailText<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<Cow<'a, str>>,
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(Code::AuditUnavailable, "the audit log cannot be written").retry_after(Duration::from_secs(5))
+}
+
+impl Tally {
+    /// The caller is known: from here on the request leaves a record. Refused when there is no room for one.
+    pub(crate) fn on_record(&mut self, holder: &Holder, session: &Session) -> Result<(), Refusal> {
+        let Some(books) = &self.live.books else { return Ok(()) };
+        if !books.audit.accepts() {
+            return Err(unavailable());
+        }
+        let trail = &mut self.trail;
+        trail.log = Some(holder.log);
+        trail.started_us = clock::unix_micros();
+        trail.answer = Some(Digest::default());
+        trail.user_agent = session.req_header().headers.get(header::USER_AGENT).cloned();
+        if books.keep_ip {
+            trail.ip = session.downstream_session.client_addr().and_then(|a| Some(a.as_inet()?.ip()));
+        }
+        Ok(())
+    }
+
+    /// Hands over the beginning: what stays of the request if the process dies under way.
+    pub(crate) async fn begin(&mut self, plan: &Plan<'_>) {
+        let (Some(log), Some(exchange)) = (self.trail.log, &self.exchange) else { return };
+        let body = exchange.call.body.clone();
+        self.trail.body = Some(match body.len() {
+            0..THRESHOLD_BYTES => Hash::of(&body),
+            _ => off_worker(move || Hash::of(&body)).await,
+        });
+        let now = clock::now_ms();
+        self.trail.health = plan
+            .candidates()
+            .filter_map(|e| match e.health.state(now) {
+                State::Flowing => None,
+                state => Some(format!("{}:{}", e.name, state.as_str())),
+            })
+            .collect();
+        let Some(books) = &self.live.books else { return };
+        let record = self.beginning(books, plan);
+        self.trail.begun = Some(books.audit.begin(log, self.id.bytes(), canonical::write(&record)));
+    }
+
+    /// What a request that never ends is taken for: its prompt was read by the first candidate.
+    fn beginning(&self, books: &Books, plan: &Plan<'_>) -> Record<'_> {
+        let first = plan.candidates().next();
+        let messages = self.exchange.as_ref().map_or(0, |x| x.call.messages().len() as u64);
+        // Four bytes a token; nothing is known of the answer.
+        let usage = Usage { input: messages.div_ceil(4), source: UsageSource::Estimated, ..Usage::default() };
+        let mut record = self.identity();
+        record.outcome = "lost".into();
+        record.model = self.model.as_ref().map(|m| (*m.name).into());
+        if let Some(endpoint) = first {
+            record.endpoint = Some(endpoint.name.to_string().into());
+            record.served = Some(endpoint.model.to_string().into());
+            price(&mut record, books, endpoint, &usage);
+        }
+        record
+    }
+
+    fn identity(&self) -> Record<'_> {
+        Record {
+            id: self.id.to_string().into(),
+            key: self.caller.as_ref().map_or("", |c| &c.key_id).into(),
+            started_us: self.trail.started_us,
+            surface: self.surface().as_str().into(),
+            ..Record::default()
+        }
+    }
+
+    /// Waits until the beginning is on disk: no byte of an answer leaves before.
+    pub(crate) async fn begun_on_disk(&self) -> Result<(), Refusal> {
+        match (&self.live.books, self.trail.begun) {
+            (Some(books), Some(ticket)) => books.audit.durable(ticket).await.map_err(|_| unavailable()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands over the end, and waits until it is on disk: the last of an answer does not leave before.
+    pub(crate) async fn ended_on_disk(&mut self) -> Result<(), Refusal> {
+        match (self.hand_over(), &self.live.books) {
+            (Some(ticket), Some(books)) => books.audit.durable(ticket).await.map_err(|_| unavailable()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands over the end, once. Waits for nothing.
+    pub(crate) fn hand_over(&mut self) -> Option<Ticket> {
+        let log = self.trail.log.filter(|_| !self.trail.ended)?;
+        self.trail.ended = true;
+        let detail = self.detail();
+        let books = self.live.books.as_ref()?;
+        let record = self.record(books, detail.as_ref().map(Detail::commitment));
+        Some(books.audit.end(log, self.id.bytes(), canonical::write(&record), detail))
+    }
+
+    fn record<'a>(&'a self, books: &'a Books, detail: Option<Hash>) -> Record<'a> {
+        let outcome = self.outcome();
+        let call = self.exchange.as_ref().map(|x| &x.call);
+        let label = self.exchange.as_ref().and_then(|x| x.label.as_ref());
+        let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(canonical::INTEGER_MAX);
+        let endpoint = self.served_by();
+        let mut record = Record {
+            asked: call.map(|c| &*c.model).filter(|asked| self.is_known(asked)).map(Into::into),
+            attempts: self.attempts(),
+            cache: Some("off".into()),
+            complexity: label.map(|l| l.complexity.as_str().into()),
+            config: Some((*books.config).into()),
+            detail: detail.map(|hash| hash.hex().into()),
+            endpoint: endpoint.map(|e| (*e.name).into()),
+            error: self.fault(outcome),
+            first_content_us: self.first_content.map(micros),
+            health: self.trail.health.iter().map(|h| h.as_str().into()).collect(),
+            latency_us: Some(micros(self.began().elapsed())),
+            model: self.model.as_ref().map(|m| (*m.name).into()),
+            outcome: outcome.as_str().into(),
+            route: self.route.as_deref().map(Into::into),
+            rule: label.map(|l| (*l.rule).into()),
+            served: endpoint.map(|e| (*e.model).into()),
+            status: Some(self.status),
+            stream: call.map(|c| c.stream),
+            task: label.map(|l| l.task.map_or("unsure", |t| t.as_str()).into()),
+            tier: Some("default".into()),
+            ..self.identity()
+        };
+        // A hang-up is metered at the endpoint that was working for it.
+        let metered = endpoint.or_else(|| self.tried.last().map(|t| &t.endpoint));
+        if let (Some(endpoint), Some(usage)) = (metered, &self.usage) {
+            record.endpoint = Some((*endpoint.name).into());
+            record.served = Some((*endpoint.model).into());
+            price(&mut record, books, endpoint, usage);
+        }
+        record
+    }
+
+    fn attempts(&self) -> Vec<Attempt<'_>> {
+        let attempt = |t: &'_ crate::tally::Tried| Attempt {
+            endpoint: t.endpoint.name.to_string().into(),
+            failed: t.failed.as_ref().map(|(_, short)| short.clone().into()),
+            ms: u64::try_from(t.took.as_millis()).unwrap_or(canonical::INTEGER_MAX),
+        };
+        self.tried.iter().map(attempt).collect()
+    }
+
+    /// What went wrong, and whose doing it was.
+    fn fault(&self, outcome: Outcome) -> Option<Fault<'static>> {
+        if self.trail.vendor_refused {
+            return Some(Fault { code: "vendor_error".into(), whose: "vendor".into() });
+        }
+        if outcome == Outcome::HungUp {
+            return Some(Fault { code: "hung_up".into(), whose: "client".into() });
+        }
+        let code = self.refused?;
+        let whose = match code {
+            Code::AllEndpointsFailed | Code::UpstreamGarbage | Code::UpstreamCut | Code::DeadlineExceeded => "vendor",
+            code if code.status() >= 500 => "gateway",
+            _ => "client",
+        };
+        Some(Fault { code: code.as_str().into(), whose: whose.into() })
+    }
+
+    /// Whether configuration knows this name: any other is the client's own text, and not for the log.
+    fn is_known(&self, asked: &str) -> bool {
+        let live = &self.live;
+        let by_place = |(provider, name): (&str, &str)| {
+            live.by_upstream_model
+                .get(provider)
+                .is_some_and(|all| all.contains_key(name) || live.models.contains_key(name))
+        };
+        asked == "auto" || live.models.contains_key(asked) || asked.split_once('/').is_some_and(by_place)
+    }
+
+    fn detail(&mut self) -> Option<Detail> {
+        let answer = self.trail.answer.take().map(|digest| digest.finish().hex());
+        let asked = self.exchange.as_ref().map(|x| &*x.call.model).filter(|asked| !self.is_known(asked));
+        let agent = self.trail.user_agent.as_ref().map(|v| String::from_utf8_lossy(cut(v.as_bytes())));
+        let text = DetailText {
+            answer,
+            asked: asked.map(|asked| &asked[..asked.floor_char_boundary(FOREIGN_BYTES_MAX)]),
+            body: self.trail.body.map(|hash| hash.hex()),
+            ip: self.trail.ip.map(|ip| ip.to_string()),
+            user_agent: agent,
+        };
+        let subject = self.caller.as_ref()?.key_id.to_string();
+        Some(Detail { subject, salt: draw()?, json: canonical::write(&text) })
+    }
+}
+
+fn cut(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(FOREIGN_BYTES_MAX)]
+}
+
+/// What was used, and its price by the list that the record names.
+fn price(record: &mut Record<'_>, books: &Books, endpoint: &Endpoint, usage: &Usage) {
+    record.prices = Some(books.prices.to_string().into());
+    record.cost = endpoint.price(usage).map(|cost| record::Cost {
+        input: cost.input.nano().unsigned_abs(),
+        output: cost.output.nano().unsigned_abs(),
+    });
+    record.fee = record.cost.map(|_| 0);
+    record.usage = Some(record::Usage {
+        cache_write: usage.cache_write,
+        cache_write_1h: usage.cache_write_1h,
+        cached: usage.cached,
+        input: usage.input,
+        output: usage.output,
+        reasoning: usage.reasoning,
+        source: usage.source.as_str().into(),
+    });
+}
