@@ -8,6 +8,7 @@ mod admit;
 mod answer;
 mod attempt;
 mod attempts;
+mod audit_pages;
 mod books;
 mod certificates;
 mod chain;

@@ -17,6 +17,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 use tollgate_api::{Code, Refusal};
 
+use crate::audit_pages;
 use crate::front::Stopwatch;
 use crate::gateway::Gateway;
 use crate::pages;
@@ -97,6 +98,7 @@ impl Proxy {
                 served.map_err(|_| Error::explain(ErrorType::ConnectionClosed, "the client hung up").into_down())
             }
             Asked::Models(id) => pages::models(&self.gateway, session, id.as_deref()).await,
+            Asked::Audit(page) => audit_pages::serve(&self.gateway, session, page).await,
             Asked::ErrorReference => pages::error_reference(session).await,
             Asked::Root => pages::root(session).await,
             Asked::Nothing(refusal) => {

@@ -4,6 +4,7 @@ use http::Method;
 use pingora::http::RequestHeader;
 use tollgate_api::{Code, Refusal, Surface};
 
+use crate::audit_pages::Page;
 use crate::reply::ERROR_REFERENCE;
 
 /// What is asked for.
@@ -14,6 +15,8 @@ pub(crate) enum Asked {
     Models(Option<String>),
     /// The error reference that `doc_url` points at.
     ErrorReference,
+    /// The audit log of the caller's tenant.
+    Audit(Page),
     /// `/`, which clients probe.
     Root,
     /// Nothing that there is.
@@ -30,13 +33,19 @@ pub(crate) fn asked(head: &RequestHeader) -> Asked {
         Some(rest) if rest.starts_with("models/") => {
             only(head, Method::GET, || Asked::Models(Some(unescape(&rest["models/".len()..]))))
         }
+        Some(rest) if rest.starts_with("audit/") => match Page::parse(&rest["audit/".len()..], head.uri.query()) {
+            Some(page) => only(head, Method::GET, || Asked::Audit(page)),
+            None => nothing(path),
+        },
         None if path == ERROR_REFERENCE => only(head, Method::GET, || Asked::ErrorReference),
         None if path == "/" => only(head, Method::GET, || Asked::Root),
-        _ => {
-            let shown: String = path.chars().take(80).collect();
-            Asked::Nothing(Refusal::new(Code::UnknownPath, format!("there is nothing at `{shown}`")))
-        }
+        _ => nothing(path),
     }
+}
+
+fn nothing(path: &str) -> Asked {
+    let shown: String = path.chars().take(80).collect();
+    Asked::Nothing(Refusal::new(Code::UnknownPath, format!("there is nothing at `{shown}`")))
 }
 
 fn only(head: &RequestHeader, method: Method, what: impl FnOnce() -> Asked) -> Asked {

@@ -1,5 +1,6 @@
 //! The command line: which command, which exit code. Each command is a file of its own.
 
+mod audit;
 mod check;
 mod demo;
 mod explain;
@@ -63,6 +64,9 @@ enum Command {
     /// Make keys.
     #[command(subcommand)]
     Key(key::Key),
+    /// Verify, show, export the audit log, and prove what is in it.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 /// Which file.
@@ -96,6 +100,7 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Explain(explain) => explain.run(&filters),
         Command::Schema(schema) => schema.run(),
         Command::Key(key) => key.run(),
+        Command::Audit(audit) => audit.run(),
     };
     match done.unwrap_or_else(|exit| exit) {
         Exit::Ok => ExitCode::SUCCESS,

@@ -104,7 +104,7 @@ pub struct Audit {
     shared: Arc<Shared>,
     master: Key,
     keys: Arc<Mutex<HashMap<LogId, TenantKeys>>>,
-    tenants: Mutex<HashMap<String, LogId>>,
+    tenants: Arc<Mutex<HashMap<String, LogId>>>,
     refusals: Arc<Refusals>,
     clock: Clock,
     closing: Arc<AtomicBool>,
@@ -151,6 +151,7 @@ impl Audit {
         let Found { deployment, master, keyring, logs, keys, tenants, open, journal } = found;
         let shared = Arc::new(Shared::new());
         let keys = Arc::new(Mutex::new(keys));
+        let tenants = Arc::new(Mutex::new(tenants));
         let refusals = Arc::new(Refusals::default());
         let closing = Arc::new(AtomicBool::new(false));
         let heads = logs.iter().map(|(id, kept)| Ok((*id, kept.log.head()?))).collect::<io::Result<_>>()?;
@@ -179,6 +180,7 @@ impl Audit {
             shared: Arc::clone(&shared),
             keys: Arc::clone(&keys),
             keyring,
+            tenants: Arc::clone(&tenants),
             totals: totals(&data, &logs)?,
             logs,
             refusals: Arc::clone(&refusals),
@@ -215,7 +217,7 @@ impl Audit {
             shared,
             master,
             keys,
-            tenants: Mutex::new(tenants),
+            tenants,
             refusals,
             clock,
             closing,
@@ -383,6 +385,18 @@ fn spawn(
             tell(what);
         }
     })
+}
+
+/// Deletes what is made from the records, while nobody has the folder open; opening it makes it again.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn forget_projections(data: &Path) -> Result<(), OpenError> {
+    let _lock = take(data)?;
+    match std::fs::remove_file(data.join("totals.json")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::Io { path: data.to_owned(), error }),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the folder and takes it for this process alone.

@@ -17,7 +17,7 @@ use crate::notary::{Fault, Notary};
 use crate::record::{Kind, Leaf, LogId};
 use crate::shelf::{CHUNK, Shelf};
 use crate::time::month_of;
-use crate::totals::{Months, add_record};
+use crate::totals::{Months, Purge, add_record, merge};
 use crate::vault::{self, SubjectKeyId, draw, replace};
 
 const DAY_US: u64 = 86_400_000_000;
@@ -137,8 +137,11 @@ impl Notary {
     fn rotate_key(&mut self, by: &str) -> Result<String, Fault> {
         let next = self.keyring.successor()?;
         let vkey = next.verifier().to_string();
+        // Whoever has not the old key cannot announce a new one.
+        let signed = self.keyring.signer.sign(&announcement(&vkey));
+        let says = json!({"signed": signed.trim_end(), "vkey": vkey});
         self.append(LogId::DEPLOYMENT, Kind::Admin, &json!({"by": by, "what": "rotate key"}));
-        if self.append_and_carry(LogId::DEPLOYMENT, Kind::Key, &json!({"vkey": vkey}))?.is_none() {
+        if self.append_and_carry(LogId::DEPLOYMENT, Kind::Key, &says)?.is_none() {
             return Ok("the journal has failed".to_owned());
         }
         self.sign()?;
@@ -200,6 +203,11 @@ impl Notary {
     }
 }
 
+/// What a key signs to announce the one after it.
+pub(crate) fn announcement(vkey: &str) -> String {
+    format!("tollgate-audit-key/v1\n{vkey}\n")
+}
+
 /// When a leaf was written.
 fn at(shelf: &Shelf, seq: u64) -> io::Result<u64> {
     let line = shelf.leaf(seq)?;
@@ -209,8 +217,10 @@ fn at(shelf: &Shelf, seq: u64) -> io::Result<u64> {
 fn count(shelf: &Shelf, chunk: u64, months: &mut Months) -> io::Result<()> {
     shelf.each_leaf(chunk * CHUNK, (chunk + 1) * CHUNK, &mut |_, line| {
         let leaf: Leaf<'_> = serde_json::from_slice(line.unwrap_or_default())?;
-        if matches!(leaf.kind, Kind::Request | Kind::Lost) {
-            add_record(months, &serde_json::from_str(leaf.record.get())?);
+        match leaf.kind {
+            Kind::Request | Kind::Lost => add_record(months, &serde_json::from_str(leaf.record.get())?),
+            Kind::Purge => merge(months, &serde_json::from_str::<Purge>(leaf.record.get())?.months),
+            _ => {}
         }
         Ok(())
     })
@@ -254,6 +264,8 @@ fn ranges(places: &[u64]) -> Vec<[u64; 2]> {
 pub(crate) struct Named {
     pub(crate) id: String,
     pub(crate) origin: String,
+    /// The operator's log has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) tenant: String,
     pub(crate) v: u8,
 }

@@ -6,6 +6,7 @@
 mod audit;
 pub mod canonical;
 mod deeds;
+mod export;
 pub mod hash;
 mod journal;
 mod keyring;
@@ -13,6 +14,7 @@ mod log;
 mod notary;
 pub mod note;
 mod prices;
+mod receipt;
 pub mod record;
 mod refusals;
 #[cfg(test)]
@@ -23,9 +25,13 @@ mod time;
 mod totals;
 pub mod tree;
 mod vault;
+mod verify;
 
-pub use audit::{Audit, Mode, OpenError, SEGMENT_BYTES, Settings};
+pub use audit::{Audit, Mode, OpenError, SEGMENT_BYTES, Settings, forget_projections};
 pub use deeds::{Deed, Retention, ask, log_of};
+pub use export::{Exported, export};
 pub use journal::{Clock, Detail, Failed, Ticket};
 pub use prices::{Listed, Long, PriceList};
+pub use receipt::{Consistency, Inclusion, Receipt, ReceiptError};
 pub use totals::{Months, Sum, Totals};
+pub use verify::{Kept, Verified, Wrong, verify};

@@ -66,6 +66,7 @@ pub(crate) struct Notary {
     pub(crate) shared: Arc<Shared>,
     pub(crate) keys: Arc<Mutex<HashMap<LogId, TenantKeys>>>,
     pub(crate) keyring: Keyring,
+    pub(crate) tenants: Arc<Mutex<HashMap<String, LogId>>>,
     pub(crate) logs: BTreeMap<LogId, Kept>,
     pub(crate) totals: Totals,
     pub(crate) refusals: Arc<Refusals>,
@@ -86,8 +87,9 @@ impl Notary {
         let mut signed = Instant::now();
         loop {
             let closing = self.closing.load(SeqCst);
-            let worked = self.tick(closing || signed.elapsed() >= SIGN_EVERY);
-            if signed.elapsed() >= SIGN_EVERY {
+            let due = closing || signed.elapsed() >= SIGN_EVERY;
+            let worked = self.tick(due);
+            if due {
                 signed = Instant::now();
             }
             match worked {
@@ -220,7 +222,9 @@ impl Notary {
             }
         }
         for (id, checkpoint) in &proven {
-            let says = json!({"log": id.to_string(), "root": checkpoint.root.hex(), "size": checkpoint.size});
+            let tenant = lock(&self.tenants).iter().find(|(_, log)| **log == *id).map(|(name, _)| name.clone());
+            let (log, root) = (id.to_string(), checkpoint.root.hex());
+            let says = json!({"log": log, "root": root, "size": checkpoint.size, "tenant": tenant.unwrap_or_default()});
             if self.append_and_carry(LogId::DEPLOYMENT, Kind::Checkpoint, &says)?.is_none() {
                 return Ok(());
             }

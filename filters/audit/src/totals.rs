@@ -68,7 +68,8 @@ impl Default for Totals {
 
 impl Totals {
     /// Reads `totals.json`. A file that is missing or broken is as good as none: it is made again.
-    pub(crate) fn load(data: &Path) -> Self {
+    #[must_use]
+    pub fn load(data: &Path) -> Self {
         let read = std::fs::read(data.join("totals.json")).ok();
         read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
@@ -100,9 +101,9 @@ impl Totals {
     /// Counts a log anew up to `size`; what was purged, by what the purge left of it.
     pub(crate) fn rebuild(&mut self, log: LogId, shelf: &Shelf, size: u64) -> io::Result<()> {
         let purges = purges(shelf, size)?;
-        let purged = |seq: u64| purges.iter().any(|p| (p.from..p.to).contains(&seq));
+        let purged = |seq: u64| purges.iter().any(|(_, p)| (p.from..p.to).contains(&seq));
         let mut months = Months::new();
-        purges.iter().for_each(|p| merge(&mut months, &p.months));
+        purges.iter().filter(|(seq, _)| !purged(*seq)).for_each(|(_, p)| merge(&mut months, &p.months));
         shelf.each_leaf(0, size, &mut |seq, line| {
             let Some(line) = line.filter(|_| !purged(seq)) else { return Ok(()) };
             let leaf: Leaf<'_> = serde_json::from_slice(line)?;
@@ -117,14 +118,14 @@ impl Totals {
     }
 }
 
-/// The `purge` leaves of a log.
-pub(crate) fn purges(shelf: &Shelf, size: u64) -> io::Result<Vec<Purge>> {
+/// The `purge` leaves of a log, with their places.
+fn purges(shelf: &Shelf, size: u64) -> io::Result<Vec<(u64, Purge)>> {
     let mut purges = Vec::new();
-    shelf.each_leaf(0, size, &mut |_, line| {
+    shelf.each_leaf(0, size, &mut |seq, line| {
         if let Some(line) = line {
             let leaf: Leaf<'_> = serde_json::from_slice(line)?;
             if leaf.kind == Kind::Purge {
-                purges.push(serde_json::from_str(leaf.record.get())?);
+                purges.push((seq, serde_json::from_str(leaf.record.get())?));
             }
         }
         Ok(())

@@ -1,0 +1,405 @@
+#!/usr/bin/env python3
+"""Changes an export in ten thousand ways, one at a time, and asserts that docs/verify_audit.py finds each of them.
+
+    python3 tests/audit/mutate.py [--count 10000] [--seed N] [EXPORT KEPT_DIR [--key VKEY] [--witness VKEY ...]]
+
+Without EXPORT it makes a sample, whose keys it knows, and so also tries what a thief of the key could do. With EXPORT,
+KEPT_DIR holds checkpoints that were kept of it, and the kinds of mutation that need the log's key are left out.
+"""
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+
+sys.dont_write_bytecode = True  # nothing is left in docs/
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "..", "docs"), HERE]
+import sample  # noqa: E402
+import verify_audit  # noqa: E402
+
+
+class Redraw(Exception):
+    """This draw changes nothing, or nothing that the format protects."""
+
+
+class Folder:
+    """An export on disk that is changed in a few files, and then put back."""
+
+    def __init__(self, path):
+        self.path, self.touched = path, set()
+        self.files = {}
+        for place, _, names in os.walk(path):
+            for name in names:
+                full = os.path.join(place, name)
+                with open(full, "rb") as file:
+                    self.files[os.path.relpath(full, path)] = file.read()
+        self.names = sorted(self.files)
+
+    def put(self, name, data):
+        """Writes a file, or deletes it (None)."""
+        self.touched.add(name)
+        full = os.path.join(self.path, name)
+        if data is None:
+            os.unlink(full)
+            return
+        with open(full, "wb") as file:
+            file.write(data)
+
+    def restore(self):
+        for name in self.touched:
+            with open(os.path.join(self.path, name), "wb") as file:
+                file.write(self.files[name])
+        self.touched.clear()
+
+
+def any_file(folder, draw, lines=0):
+    """A file, by chance by its length or not, so that small files are changed too, and large ones in many places."""
+    names = [name for name in folder.names if folder.files[name].count(b"\n") >= lines and folder.files[name]]
+    if lines:
+        names = [name for name in names if not name.endswith("tree.0")]
+    weights = [len(folder.files[name]) if draw.random() < 0.5 else 1 for name in names]
+    name = draw.choices(names, weights)[0]
+    return name, folder.files[name]
+
+
+def replace(folder, name, data):
+    """Changes one file. Redraws what is no change, and what no hash or signature covers: a tenant's name."""
+    old = folder.files[name]
+    if data == old:
+        raise Redraw
+    if name.endswith("log.json"):
+        try:
+            new, was = (verify_audit.parse(each, object, name) for each in (data, old))
+            if {**new, "tenant": 0} == {**was, "tenant": 0} and isinstance(new["tenant"], str):
+                raise Redraw
+        except (verify_audit.Wrong, TypeError, KeyError):
+            pass
+    folder.put(name, data)
+    return name
+
+
+def bit_flip(folder, draw):
+    name, data = any_file(folder, draw)
+    place, bit = draw.randrange(len(data)), 1 << draw.randrange(8)
+    flipped = bytes([data[place] ^ bit])
+    return f"{replace(folder, name, data[:place] + flipped + data[place + 1:])}, byte {place}, bit {bit}"
+
+
+def cut_at_end(folder, draw):
+    name, data = any_file(folder, draw)
+    end = draw.choice((len(data) - 1, draw.randrange(len(data))))
+    return f"{replace(folder, name, data[:end])} to {end} bytes"
+
+
+def byte_removed(folder, draw):
+    name, data = any_file(folder, draw)
+    place = draw.randrange(len(data))
+    return f"{replace(folder, name, data[:place] + data[place + 1:])}, byte {place}"
+
+
+def byte_inserted(folder, draw):
+    name, data = any_file(folder, draw)
+    place, byte = draw.randrange(len(data) + 1), draw.choice((draw.randrange(256), 10, 32, 48))
+    return f"{replace(folder, name, data[:place] + bytes([byte]) + data[place:])}, byte {byte} at {place}"
+
+
+def line_deleted(folder, draw):
+    name, data = any_file(folder, draw, 1)
+    lines = data.splitlines(keepends=True)
+    del lines[(place := draw.randrange(len(lines)))]
+    return f"{replace(folder, name, b''.join(lines))}, line {place}"
+
+
+def line_duplicated(folder, draw):
+    name, data = any_file(folder, draw, 1)
+    lines = data.splitlines(keepends=True)
+    place = draw.randrange(len(lines))
+    lines.insert(draw.choice((place, draw.randrange(len(lines) + 1))), lines[place])
+    return f"{replace(folder, name, b''.join(lines))}, line {place}"
+
+
+def lines_swapped(folder, draw):
+    name, data = any_file(folder, draw, 2)
+    lines = data.splitlines(keepends=True)
+    one, two = draw.sample(range(len(lines)), 2)
+    lines[one], lines[two] = lines[two], lines[one]
+    return f"{replace(folder, name, b''.join(lines))}, lines {one} and {two}"
+
+
+def file_deleted(folder, draw):
+    name = draw.choice(folder.names)
+    opened = [each for each in folder.names if each.endswith("details.jsonl") and folder.files[each]]
+    if name.endswith("details.jsonl") and opened in ([name], []) or name.endswith("jsonl") and not folder.files[name]:
+        raise Redraw  # an export without details is a whole export
+    folder.put(name, None)
+    return name
+
+
+def files_swapped(folder, draw):
+    one, two = draw.sample(folder.names, 2)
+    if draw.random() < 0.5:  # two of a sort are harder to tell apart
+        alike = [name for name in folder.names if os.path.basename(name) == os.path.basename(one) and name != one]
+        two = draw.choice(alike or [two])
+    if folder.files[one] == folder.files[two]:
+        raise Redraw
+    folder.put(one, folder.files[two])
+    folder.put(two, folder.files[one])
+    return f"{one} and {two}"
+
+
+def file_added(folder, draw):
+    name = draw.choice(folder.names)
+    new = os.path.join(os.path.dirname(name), draw.choice((".hidden", "00000099.jsonl", "0123456789abcdef.json", "x")))
+    if new in folder.files:
+        raise Redraw
+    full = os.path.join(folder.path, new)
+    with open(full, "wb") as file:
+        file.write(draw.choice((b"", folder.files[name])))
+    folder.added = full
+    return new
+
+
+def leaf_and_tree(folder, draw):
+    """A leaf is changed, the hashes and the chain after it are made right, and nothing is signed again."""
+    logs = sorted({os.path.dirname(name) for name in folder.names if name.endswith("tree.0")})
+    home = draw.choice(logs)
+    names = [name for name in folder.names if name.startswith(home + "/leaves/")]
+    lines = [line for name in names for line in folder.files[name].splitlines()]
+    tree = folder.files[home + "/tree.0"]
+    first, place = len(tree) // 32 - len(lines), draw.randrange(len(lines))
+    leaves = [verify_audit.parse(line + b"\n", object, "") for line in lines]
+    leaves[place]["at" if draw.random() < 0.3 else "record"] = (
+        leaves[place]["at"] + 1 if draw.random() < 0.3 else leaves[draw.randrange(len(leaves))]["record"])
+    out, hashes, at = [], [], first + place
+    for number in range(place, len(leaves)):
+        if hashes:
+            leaves[number]["prev"] = hashes[-1].hex()
+        out.append(verify_audit.dump(leaves[number]) + b"\n")
+        hashes.append(verify_audit.sha(b"\0" + out[-1][:-1]))
+    lines = [line + b"\n" for line in lines[:place]] + out
+    if tree[:32 * at] + b"".join(hashes) == tree:
+        raise Redraw
+    for name in names:
+        size = folder.files[name].count(b"\n")
+        folder.put(name, b"".join(lines[:size]))
+        lines = lines[size:]
+    folder.put(home + "/tree.0", tree[:32 * at] + b"".join(hashes))
+    return f"{home}, leaf {at}"
+
+
+# With the sample's keys. `other` is a folder that the changed story is built in.
+
+def kept_end(story):
+    """How many events an auditor's newest kept checkpoint covers."""
+    return story.cuts[-2]
+
+
+def rollback(story, other, draw):
+    cut = draw.choice([cut for cut in story.cuts if cut < kept_end(story)])
+    sample.build(story, other, cut)
+    return f"to event {cut}"
+
+
+def some_request(story, draw, end):
+    events = enumerate(story.events[:end])
+    return draw.choice([number for number, (_, _, kind, _) in events if kind in ("request", "lost")])
+
+
+def changed_and_signed(story, other, draw):
+    """A record from before the kept checkpoint is changed and all is made right again, totals and prices too."""
+    story = story.copy()
+    event = story.events[(place := some_request(story, draw, kept_end(story)))]
+    record = event[3]
+    member = draw.choice(("id", "key", "started_us", "usage", "at", "outcome", "model", "fee"))
+    if member == "usage" and "usage" in record:
+        record["usage"]["input"] += draw.randrange(1, 10**6)
+        if "cost" in record:
+            price = story.prices[record["prices"]]["endpoints"][record["endpoint"]]
+            record["cost"] = sample.cost_of(record["usage"], price)
+    elif member == "started_us":
+        record["started_us"] += draw.choice((-1, 10**12))
+    elif member == "at":
+        for later in story.events[place:]:
+            later[1] += 1
+    elif member == "fee":
+        record["fee"] = record.get("fee", 0) + 1
+    elif member == "outcome" and event[2] == "request":
+        record["outcome"] = "hung_up" if record["outcome"] != "hung_up" else "answered"
+    elif member in ("id", "key", "model"):
+        record[member] = record.get(member, "") + "x"
+        if member == "id" and "detail" in record:
+            raise Redraw  # the story keeps details by id
+    else:
+        raise Redraw
+    sample.build(story, other)
+    return f"event {place}, {member}"
+
+
+def cost_and_signed(story, other, draw):
+    """A cost or a usage is changed in any record, also a new one, and signed: the prices tell."""
+    story = story.copy()
+    spared = list(story.tenants)[1]  # no leaf of this log is purged, nor one of the last round
+    priced = [event for place, event in enumerate(story.events)
+              if "cost" in event[3] and (event[0] == spared or place >= kept_end(story))]
+    event = draw.choice(priced)
+    log, later = event[0], story.events.index(event)
+    record, side = event[3], draw.choice(("input", "output"))
+    change = draw.choice(("cost", "usage", "no cost"))
+    if change == "cost":
+        record["cost"][side] += draw.choice((1, 1000)) if record["cost"][side] == 0 else draw.choice((-1, 1, 1000))
+    elif change == "usage":
+        record["usage"][side] += 1000
+    else:
+        del record["cost"]
+    sample.build(story, other)
+    return f"log {log}, event {later}, {change}, {side}"
+
+
+def totals_changed(story, other, draw):
+    """Nothing but the totals is wrong: one record is counted too often, or not at all."""
+    whole = {}
+    for log in story.tenants:
+        whole[log] = [(kind, record) for name, _, kind, record in story.events
+                      if name == log and kind in ("request", "lost")]
+    log = draw.choice(list(story.tenants))
+    place = draw.randrange(len(whole[log]))
+    whole[log].insert(place, whole[log][place]) if draw.random() < 0.5 else whole[log].pop(place)
+    sample.build(story, other, wrong_totals=whole)
+    return f"log {log}, record {place}"
+
+
+def deleted_and_signed(story, other, draw):
+    story = story.copy()
+    del story.events[(place := some_request(story, draw, kept_end(story)))]
+    sample.build(story, other)
+    return f"event {place}"
+
+
+def fresh_key(story, other, draw):
+    """All is signed by a key that nobody published; now and then a record is changed too."""
+    story = story.copy()
+    story.keys[0] = sample.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+    if draw.random() < 0.5:
+        story.keys[-1] = sample.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+        for event in story.events:
+            if event[2] == "key":
+                event[3]["vkey"] = sample.vkey(story.origin, 1, story.keys[-1])
+    if draw.random() < 0.5:
+        story.events[some_request(story, draw, None)][3]["key"] = "k_other"
+    sample.build(story, other)
+    return f"keys {[sample.vkey(story.origin, 1, key)[-44:] for key in story.keys]}"
+
+
+def fresh_signature(folder, draw):
+    """One checkpoint is signed by a fresh key, under the name and the id of the log's."""
+    name = draw.choice([name for name in folder.names if name.endswith("/checkpoint")])
+    text, signatures = folder.files[name].decode().split("\n\n")
+    first, *rest = signatures.splitlines()
+    dash, signer, body = first.split(" ")
+    key = sample.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+    body = sample.b64(sample.base64.b64decode(body)[:4] + key.sign(text.encode() + b"\n"))
+    folder.put(name, ("\n".join([text, "", f"{dash} {signer} {body}", *rest]) + "\n").encode())
+    return name
+
+
+# What each kind is called: what does it, and how often.
+PLAIN = {
+    "bit flipped": (bit_flip, 30),
+    "cut at the end": (cut_at_end, 8),
+    "byte removed": (byte_removed, 8),
+    "byte inserted": (byte_inserted, 8),
+    "line deleted": (line_deleted, 6),
+    "line duplicated": (line_duplicated, 5),
+    "two lines swapped": (lines_swapped, 5),
+    "file deleted": (file_deleted, 4),
+    "files swapped": (files_swapped, 4),
+    "file added": (file_added, 3),
+    "leaf and tree.0 changed, not signed": (leaf_and_tree, 5),
+    "signature by another key": (fresh_signature, 2),
+}
+KEYED = {
+    "rolled back to an earlier state": (rollback, 2),
+    "record changed, signed with the key": (changed_and_signed, 4),
+    "cost changed, signed with the key": (cost_and_signed, 3),
+    "record deleted, signed with the key": (deleted_and_signed, 3),
+    "totals changed": (totals_changed, 2),
+    "all signed by a fresh key": (fresh_key, 3),
+}
+
+UNKEPT = ("cost changed, signed with the key", "totals changed")
+
+
+def found(path, given):
+    try:
+        verify_audit.verify(path, **given)
+        return None
+    except verify_audit.Wrong as wrong:
+        return str(wrong)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("export", nargs="?")
+    parser.add_argument("kept", nargs="?")
+    parser.add_argument("--count", type=int, default=10000)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--key")
+    parser.add_argument("--witness", action="append", default=[])
+    parser.add_argument("--show", type=int, default=0, help="print this many of the findings")
+    options = parser.parse_args()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    draw, work = random.Random(seed), tempfile.mkdtemp(prefix="tollgate-mutate-")
+    try:
+        return run(options, seed, draw, work)
+    finally:
+        shutil.rmtree(work)
+
+
+def run(options, seed, draw, work):
+    path, other, story, kinds = os.path.join(work, "export"), os.path.join(work, "other"), None, dict(PLAIN)
+    if options.export:
+        shutil.copytree(options.export, path)
+        kept = [os.path.join(options.kept, name) for name in sorted(os.listdir(options.kept))] if options.kept else []
+        with open(os.path.join(path, "keys", "log.pub")) as file:
+            given = {"kept": kept, "witnesses": options.witness, "key": options.key or file.readline().strip()}
+    else:
+        verify_audit.CHUNK = sample.CHUNK
+        story, given = sample.write(path, seed=seed)
+        kinds.update(KEYED)
+    print(f"seed {seed}")
+    print("\n".join(verify_audit.verify(path, **given)))
+    folder, counts, missed, redrawn = Folder(path), Counter(), [], 0
+    while sum(counts.values()) < options.count:
+        name = draw.choices(list(kinds), [weight for _, weight in kinds.values()])[0]
+        function, folder.added = kinds[name][0], None
+        try:
+            what = function(folder, draw) if name in PLAIN else function(story, other, draw)
+            # What prices and totals must tell, they must tell without the kept checkpoints.
+            reason = found(path if name in PLAIN else other, {**given, "kept": ()} if name in UNKEPT else given)
+        except Redraw:
+            redrawn += 1
+            continue
+        finally:
+            if folder.added:
+                os.unlink(folder.added)
+            folder.restore()
+        counts[name] += 1
+        if reason is None:
+            missed.append(f"{name}: {what}")
+        elif sum(counts.values()) <= options.show:
+            print(f"{name}: {what}\n    {reason}")
+    # What was put back is whole: no mutation was found for the sake of the one before it.
+    verify_audit.verify(path, **given)
+    for name in kinds:
+        print(f"{counts[name]:7}  {name}")
+    print(f"{sum(counts.values()):7}  in all, of which {len(missed)} were not found ({redrawn} drawn again)")
+    for each in missed:
+        print(f"NOT FOUND {each}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
