@@ -55,7 +55,8 @@ impl Page {
 /// The bytes of a request id.
 pub(crate) fn request_id(text: &str) -> Option<[u8; 16]> {
     let mut id = [0; 16];
-    hex_into(text.strip_prefix("req_")?, &mut id).then_some(id)
+    // Zeros stand in the index for what is not a request.
+    (hex_into(text.strip_prefix("req_")?, &mut id) && id != [0; 16]).then_some(id)
 }
 
 /// Answers.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tollgate_audit::hash::{Digest, hex};
 use tollgate_audit::record::LogId;
-use tollgate_audit::{Audit, Listed, Long, Mode, PriceList, Retention, SEGMENT_BYTES, Settings};
+use tollgate_audit::{Audit, Listed, Long, Mode, PriceList, Retention, Settings};
 use tollgate_conf::{AuditMode, Config};
 
 use crate::clock;
@@ -50,7 +50,7 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Option<Arc<Audit>>> {
             details_days: days(config.audit.detail_retention_days),
             leaves_days: days(config.audit.retention_days),
         },
-        segment_bytes: SEGMENT_BYTES,
+        segment_bytes: config.audit.journal_file,
         clock: Arc::new(clock::unix_micros),
         software: concat!("tollgate ", env!("CARGO_PKG_VERSION")).to_owned(),
         on_failure: Box::new(|what| {

@@ -63,7 +63,11 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
             .watch()
             .context("watching the configuration file")?;
     }
+    let audit = gateway.audit.clone();
     server.run(RunArgs { shutdown_signal: Box::new(Leave { gateway }) });
+    if let Some(audit) = audit {
+        audit.close();
+    }
     Ok(())
 }
 

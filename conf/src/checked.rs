@@ -320,6 +320,8 @@ pub struct Audit {
     pub detail_retention_days: Option<u32>,
     /// Whether details hold the client's address.
     pub keep_ip: bool,
+    /// The size of a file of the journal, in bytes.
+    pub journal_file: u64,
 }
 
 /// What the audit log promises.

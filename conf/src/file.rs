@@ -412,6 +412,9 @@ pub(crate) struct AuditFile {
     /// Details (addresses, hashes of bodies, what a client said of itself) are destroyed after so many
     /// days, by whole months. Default: never. Changes need a restart.
     pub(crate) detail_retention_days: Option<NonZeroU32>,
-    /// Whether details hold the client's address.
+    /// Whether details hold the client's address. Default: yes. Changes need a restart.
     pub(crate) keep_ip: Option<bool>,
+    /// The size of a file of the journal; three are kept on disk. Default: 16MiB; at least 1MiB. Changes
+    /// need a restart.
+    pub(crate) journal_file: Option<Located<Size>>,
 }

@@ -261,6 +261,15 @@ impl Connection {
         body
     }
 
+    /// What has come and was not read yet, or comes within this time.
+    pub(crate) fn peek(&self, patience: Duration) -> String {
+        let mut bytes = [0; 4096];
+        self.tcp.set_read_timeout(Some(patience)).expect("an open socket");
+        let found = self.tcp.peek(&mut bytes).unwrap_or(0);
+        self.tcp.set_read_timeout(Some(PATIENCE)).expect("an open socket");
+        String::from_utf8_lossy(&[&self.read[..], &bytes[..found]].concat()).into_owned()
+    }
+
     /// Whether the other side closes within its patience, after whatever it still sends.
     pub(crate) fn is_closed(&mut self) -> bool {
         loop {

@@ -2,14 +2,17 @@
 
 mod bare;
 mod demo;
+mod disk;
 mod http;
 mod plans;
 mod world;
 
+mod audit;
 mod badinput;
 mod bodies;
 mod cli;
 mod clients;
+mod crash;
 mod dashboards;
 mod fallback;
 mod filters;

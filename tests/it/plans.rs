@@ -200,19 +200,27 @@ impl Plans {
         fs::write(self.folder.join("tollgate.yaml"), &yaml).expect("the file can be written");
         let ca_pem = self.tls.then(|| certificate(&self.folder));
         let Self { vendor, tls_vendor, folder, address, keys, .. } = self;
-        let out = |name: &str| Stdio::from(File::create(folder.join(name)).expect("the file can be made"));
-        let child = Command::new(binary)
-            .args(["serve", "--config", "tollgate.yaml"])
-            .current_dir(&folder)
-            .env_remove("TOLLGATE_LOG")
-            .env_remove("TOLLGATE_CONFIG")
-            .stdout(out("stdout"))
-            .stderr(out("stderr"))
-            .spawn()
-            .expect("the binary starts");
+        let child = gateway(binary, &folder).spawn().expect("the binary starts");
         let key = keys[0].text.clone();
         World { child, folder, address, key, yaml, vendor, tls_vendor, ca_pem }.when_ready()
     }
+}
+
+/// The gateway, to be started in this folder.
+pub(crate) fn gateway(binary: &Path, folder: &Path) -> Command {
+    let out = |name: &str| {
+        let file = File::options().create(true).append(true).open(folder.join(name));
+        Stdio::from(file.expect("the file can be made"))
+    };
+    let mut command = Command::new(binary);
+    command
+        .args(["serve", "--config", "tollgate.yaml"])
+        .current_dir(folder)
+        .env_remove("TOLLGATE_LOG")
+        .env_remove("TOLLGATE_CONFIG")
+        .stdout(out("stdout"))
+        .stderr(out("stderr"));
+    command
 }
 
 /// A certificate for the gateway's own listener; clients trust it as it is.

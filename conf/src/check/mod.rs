@@ -83,7 +83,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         filters,
         log,
         data_dir: desk.reads.resolve(&data_dir),
-        audit: server::audit(&audit),
+        audit: server::audit(&audit, desk),
         files: Vec::new(),
     })
 }

@@ -9,6 +9,9 @@ use crate::located::Located;
 
 use super::Desk;
 
+/// A file of the audit journal.
+const JOURNAL_FILE: u64 = 16 << 20;
+const JOURNAL_FILE_MIN: u64 = 1 << 20;
 /// A body is held in memory whole.
 const BODY_MAX: u64 = 1 << 30;
 /// More addresses than anyone needs.
@@ -123,12 +126,16 @@ pub(super) fn log(file: LogFile, desk: &Desk<'_>) -> Log {
     Log { level, requests, file: file.map(|path| desk.reads.resolve(&path)), format }
 }
 
-pub(super) fn audit(file: &AuditFile) -> Audit {
-    let AuditFile { mode, retention_days, detail_retention_days, keep_ip } = *file;
+pub(super) fn audit(file: &AuditFile, desk: &mut Desk<'_>) -> Audit {
+    let AuditFile { mode, retention_days, detail_retention_days, keep_ip, journal_file } = file;
+    if let Some(size) = journal_file.as_ref().filter(|size| size.value.0 < JOURNAL_FILE_MIN) {
+        desk.note(size, "a file of the journal is at least 1MiB long", "write `16MiB`");
+    }
     Audit {
-        mode,
+        mode: *mode,
         retention_days: retention_days.map(Into::into),
         detail_retention_days: detail_retention_days.map(Into::into),
         keep_ip: keep_ip.unwrap_or(true),
+        journal_file: journal_file.as_ref().map_or(JOURNAL_FILE, |size| size.value.0),
     }
 }

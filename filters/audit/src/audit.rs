@@ -3,7 +3,7 @@
 //! Behind it stand two threads: the journal's writer and the notary. Neither is ever waited for by a
 //! worker but by its turn.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -188,10 +188,13 @@ impl Audit {
             swept: 0,
             clock: Arc::clone(&clock),
             segment_bytes,
+            frames: VecDeque::new(),
             carried,
             closing: Arc::clone(&closing),
         };
-        notary.keep_spares();
+        if let Err(Fault::Io(error)) = notary.keep_spares() {
+            tracing::error!(%error, "no room for the audit journal: new requests are refused");
+        }
         let empty: Vec<LogId> = notary.logs.iter().filter(|(_, k)| k.log.size() == 0).map(|(id, _)| *id).collect();
         let on_failure = Arc::new(Mutex::new(Some(on_failure)));
         let (writing, signing) = (Arc::clone(&on_failure), on_failure);
@@ -345,9 +348,11 @@ impl Audit {
         Shelf::at(self.data.join("logs").join(log.to_string()))
     }
 
-    /// Writes and signs what is left, and lets the folder go. Only the first call does anything.
+    /// Writes and signs what is left, and lets the folder go. Only the first call does anything; any other
+    /// waits for it.
     pub fn close(&self) {
-        let Some(notary) = lock(&self.notary).take() else { return };
+        let mut running = lock(&self.notary);
+        let Some(notary) = running.take() else { return };
         for (minute, codes) in self.refusals.take(u64::MAX) {
             self.append(LogId::DEPLOYMENT, Kind::Refused, &json!({"codes": codes, "minute": minute}));
         }
@@ -484,6 +489,7 @@ fn totals(data: &Path, logs: &BTreeMap<LogId, Kept>) -> io::Result<Totals> {
             })?;
         }
     }
+    totals.store(data)?;
     Ok(totals)
 }
 

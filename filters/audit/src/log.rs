@@ -110,6 +110,8 @@ pub(crate) struct Log {
     /// Full chunks that are not synced yet.
     full: Vec<Chunk>,
     levels: Vec<Level>,
+    /// Files were made whose names are not on disk for sure.
+    has_new_files: bool,
     /// How many leaves the last signature covers.
     pub(crate) signed: u64,
 }
@@ -123,7 +125,15 @@ impl Log {
         let levels = (0..8).take_while(|l| *l == 0 || size >> (LEVEL_BITS * l) > 0);
         let levels = levels.map(|l| level(&shelf, l, size >> (LEVEL_BITS * l))).collect::<io::Result<Vec<_>>>()?;
         let chunk = Chunk::open(&shelf, size / CHUNK, size % CHUNK)?;
-        Ok(Self { frontier: Frontier::at(&shelf, size)?, chunk, full: Vec::new(), levels, signed: size, shelf })
+        Ok(Self {
+            frontier: Frontier::at(&shelf, size)?,
+            chunk,
+            full: Vec::new(),
+            levels,
+            has_new_files: true,
+            signed: size,
+            shelf,
+        })
     }
 
     /// Where the next leaf goes, read from the last one.
@@ -154,6 +164,7 @@ impl Log {
         if self.size() > 0 && self.size().is_multiple_of(CHUNK) && self.chunk.index.end() > 0 {
             let next = Chunk::open(&self.shelf, self.size() / CHUNK, 0)?;
             self.full.push(std::mem::replace(&mut self.chunk, next));
+            self.has_new_files = true;
         }
         let chunk = &mut self.chunk;
         chunk.leaves.waiting.extend_from_slice(arrived.leaf);
@@ -171,6 +182,7 @@ impl Log {
         let mut hash = leaf;
         for number in 0.. {
             if number == self.levels.len() {
+                self.has_new_files = true;
                 self.levels.push(level(&self.shelf, u32::try_from(number).map_err(io::Error::other)?, 0)?);
             }
             let level = &mut self.levels[number];
@@ -204,8 +216,11 @@ impl Log {
         self.full.clear();
         self.chunk.files().into_iter().try_for_each(Growing::sync)?;
         self.levels.iter_mut().try_for_each(|level| level.file.sync())?;
-        for folder in ["leaves", "details", "index", "."] {
-            File::open(self.shelf.dir().join(folder))?.sync_all()?;
+        if self.has_new_files {
+            for folder in ["leaves", "details", "index", "."] {
+                File::open(self.shelf.dir().join(folder))?.sync_all()?;
+            }
+            self.has_new_files = false;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //!
 //! It never signs a tree that is smaller than, or does not extend, the one it signed before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::deeds::Retention;
 use crate::hash::Hash;
-use crate::journal::{Clock, Entry, Item, Shared, Ticket, entries, lock};
+use crate::journal::{Clock, Entry, Frame, Item, Shared, Ticket, entries, lock};
 use crate::keyring::{Keyring, signed_by_one};
 use crate::log::{Arrived, Log};
 use crate::note::{Checkpoint, Note};
@@ -30,6 +30,8 @@ use crate::vault::{self, TenantKeys, replace};
 const TICK: Duration = Duration::from_millis(100);
 /// How often it signs, where there is something new.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
+/// How often it repeats that the disk is full.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Journal files that are kept ready.
 const SPARES: usize = 2;
 
@@ -75,6 +77,8 @@ pub(crate) struct Notary {
     pub(crate) swept: u64,
     pub(crate) clock: Clock,
     pub(crate) segment_bytes: u64,
+    /// Frames that wait to be carried.
+    pub(crate) frames: VecDeque<Frame>,
     /// The last frame that has been carried into the logs.
     pub(crate) carried: u64,
     /// Set when the gateway leaves.
@@ -85,6 +89,7 @@ impl Notary {
     /// Works until the audit is closed, then signs once more.
     pub(crate) fn run(mut self) -> Result<(), Fault> {
         let mut signed = Instant::now();
+        let mut told: Option<Instant> = None;
         loop {
             let closing = self.closing.load(SeqCst);
             let due = closing || signed.elapsed() >= SIGN_EVERY;
@@ -95,7 +100,12 @@ impl Notary {
             match worked {
                 Ok(()) if closing => return Ok(()),
                 Ok(()) => {}
-                Err(Fault::Io(error)) if !closing => tracing::warn!(%error, "the audit log waits for its disk"),
+                Err(Fault::Io(error)) if !closing => {
+                    if told.is_none_or(|told| told.elapsed() > TELL_EVERY) {
+                        told = Some(Instant::now());
+                        tracing::error!(%error, "the audit log waits for its disk");
+                    }
+                }
                 Err(fault) => return Err(fault),
             }
             if self.shared.has_failed() {
@@ -105,8 +115,10 @@ impl Notary {
     }
 
     fn tick(&mut self, sign: bool) -> Result<(), Fault> {
-        self.carry(TICK)?;
-        self.keep_spares();
+        let carried = self.carry(TICK);
+        // Room for the journal comes first: without it nobody is served.
+        self.keep_spares()?;
+        carried?;
         if sign {
             self.note_refusals();
             self.perform_deeds()?;
@@ -116,26 +128,37 @@ impl Notary {
         Ok(())
     }
 
-    /// Carries frames into the logs.
+    /// Carries frames into the logs. After an error it can be called again: a frame stays until all of it
+    /// is where it belongs.
     pub(crate) fn carry(&mut self, patience: Duration) -> Result<(), Fault> {
-        for frame in self.shared.take_frames(patience) {
-            let mut new_keys: HashMap<LogId, Vec<u8>> = HashMap::new();
-            for entry in entries(&frame.payload) {
-                match entry {
-                    Entry::Begin { .. } => {}
-                    Entry::Key { log, line } => new_keys.entry(log).or_default().extend_from_slice(line),
-                    Entry::Leaf { log, request, seq, hash, leaf, detail } => {
-                        self.place(log, seq, &Arrived { leaf, hash, request, detail })?;
-                    }
-                }
-            }
-            for (log, lines) in new_keys {
-                vault::add(self.dir(log).as_path(), &lines)?;
+        let patience = if self.frames.is_empty() { patience } else { Duration::ZERO };
+        self.frames.extend(self.shared.take_frames(patience));
+        while let Some(frame) = self.frames.pop_front() {
+            if let Err(fault) = self.unpack(&frame) {
+                self.frames.push_front(frame);
+                return Err(fault);
             }
             self.carried = frame.number;
         }
         for kept in self.logs.values_mut() {
             kept.log.write()?;
+        }
+        Ok(())
+    }
+
+    fn unpack(&mut self, frame: &Frame) -> Result<(), Fault> {
+        let mut new_keys: HashMap<LogId, Vec<u8>> = HashMap::new();
+        for entry in entries(&frame.payload) {
+            match entry {
+                Entry::Begin { .. } => {}
+                Entry::Key { log, line } => new_keys.entry(log).or_default().extend_from_slice(line),
+                Entry::Leaf { log, request, seq, hash, leaf, detail } => {
+                    self.place(log, seq, &Arrived { leaf, hash, request, detail })?;
+                }
+            }
+        }
+        for (log, lines) in new_keys {
+            vault::add(self.dir(log).as_path(), &lines)?;
         }
         Ok(())
     }
@@ -168,19 +191,17 @@ impl Notary {
 
     /// Has journal files ready to be filled. Where the disk is full there are none, and new requests are
     /// refused.
-    pub(crate) fn keep_spares(&self) {
+    pub(crate) fn keep_spares(&self) -> Result<(), Fault> {
         while lock(&self.shared.spares).len() < SPARES {
             static NUMBER: AtomicU64 = AtomicU64::new(0);
             let number = NUMBER.fetch_add(1, SeqCst);
             let path = self.data.join(format!("journal/{number}.spare"));
             match Segment::allocate(path, self.segment_bytes) {
                 Ok(spare) => self.shared.add_spare(spare),
-                Err(error) => {
-                    tracing::error!(%error, "no room for the audit journal: new requests are refused");
-                    return;
-                }
+                Err(error) => return Err(error.into()),
             }
         }
+        Ok(())
     }
 
     fn note_refusals(&self) {

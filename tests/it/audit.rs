@@ -1,0 +1,373 @@
+//! The audit log: what each request leaves, when it is on disk, and what those who did not write it can
+//! find out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+use tollgate_auth::Algorithm;
+use tollgate_simulate::Profile;
+
+use crate::disk::{Disk, on_small_disk};
+use crate::plans::Key;
+use crate::world::{Chat, TOLLGATE, World, busy, paced, status, until};
+
+/// `tollgate audit …`.
+pub(crate) fn audit(args: &[&str]) -> Output {
+    Command::new(TOLLGATE).arg("audit").args(args).output().expect("the binary runs")
+}
+
+/// What both have to say of a folder: ours and the auditor's own.
+pub(crate) fn verify(folder: &Path, more: &[&str]) -> Result<(), String> {
+    let path = folder.display().to_string();
+    let ours = audit(&[&["verify", &path], more].concat());
+    let root = env!("CARGO_MANIFEST_DIR");
+    let script = format!("{root}/docs/verify_audit.py");
+    let theirs = Command::new(format!("{root}/.venv/bin/python")).arg(script).arg(&path).args(more).output();
+    let theirs = theirs.expect("`make test` installs Python");
+    match (ours.status.code(), theirs.status.code()) {
+        (Some(0), Some(0)) => Ok(()),
+        (Some(1), Some(1)) => Err(text(&ours) + &text(&theirs)),
+        codes => panic!("they do not agree: {codes:?}\n{}\n{}", text(&ours), text(&theirs)),
+    }
+}
+
+pub(crate) fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+impl World {
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    /// The leaf of an answer's request, as soon as it is signed.
+    pub(crate) fn record_of(&self, answer: &crate::http::Answer) -> Value {
+        let path = answer.header("x-tollgate-receipt").expect("every answer says where its receipt is").to_owned();
+        let receipt = until("the receipt is there", || Some(self.get(&path)).filter(|a| a.status == 200)).json();
+        let leaf: Value = serde_json::from_str(receipt["leaf"].as_str().expect("a leaf")).expect("JSON");
+        leaf["record"].clone()
+    }
+
+    /// Exports it and has it verified by both.
+    pub(crate) fn verified_export(&self, name: &str) -> PathBuf {
+        let out = self.folder().join(name);
+        let done = audit(&[
+            "export",
+            "--data-dir",
+            &self.data().display().to_string(),
+            "--out",
+            &out.display().to_string(),
+            "--details",
+        ]);
+        assert!(done.status.success(), "{}", text(&done));
+        verify(&out, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        out
+    }
+}
+
+#[test]
+fn every_request_leaves_a_record_that_anyone_can_verify() {
+    let world = World::with()
+        .openai("busy", busy(1))
+        .openai("steady", Profile::default())
+        .anthropic("claude", paced(5, 200))
+        .openai("cut", crate::world::faulty(tollgate_simulate::Fault::CutMidStream { after_events: 2 }))
+        .model("chain", &["busy", "steady"])
+        .start();
+    let plain = world.record_of(&world.chat(Chat::to("chain")));
+    assert_eq!(plain["attempts"][0]["failed"], "429");
+    assert_eq!((plain["endpoint"].as_str(), plain["outcome"].as_str()), (Some("steady"), Some("answered")));
+    assert!(plain["usage"]["output"].as_u64() > Some(0) && plain["detail"].as_str().is_some(), "{plain}");
+    let streamed = world.record_of(&world.chat(Chat::only("claude").streamed()));
+    assert_eq!((&streamed["stream"], streamed["asked"].as_str()), (&true.into(), Some("only-claude")));
+    let refused = world.record_of(&world.chat(Chat::to("private words")));
+    assert_eq!(refused["error"], serde_json::json!({"code": "model_not_found", "whose": "client"}));
+    assert!(!refused.to_string().contains("private words"), "a client's own words are not for the log");
+    let cut = world.record_of(&world.chat(Chat::only("cut").streamed()));
+    assert_eq!((cut["outcome"].as_str(), &cut["error"]["whose"]), (Some("cut_upstream"), &"vendor".into()));
+    assert_eq!(world.chat_as("tgk_wrong", Chat::only("steady")).status, 401);
+    let out = world.verified_export("export");
+    let details = fs::read_dir(out.join("logs"))
+        .expect("logs")
+        .filter_map(|log| fs::read_to_string(log.expect("a folder").path().join("details.jsonl")).ok());
+    let details: String = details.collect();
+    assert!(details.contains("private words") && details.contains("\"ip\":\"127."), "{details}");
+}
+
+#[test]
+fn a_client_that_hangs_up_leaves_a_record_too() {
+    let world = World::with().openai("paced", paced(1000, 100)).start();
+    let mut connection = world.begin(Chat::only("paced").streamed());
+    let head = connection.head().expect("a head");
+    connection.read_until(" ");
+    connection.hang_up();
+    let record = world.record_of(&head);
+    assert_eq!(record["outcome"], "hung_up");
+    assert!(record["usage"]["input"].as_u64() > Some(0), "{record}");
+}
+
+#[test]
+fn a_receipt_is_for_its_client_and_is_checked_with_a_key_alone() {
+    let mut other = Key::new(9, "other", Algorithm::Sha256, "");
+    other.entry = other.entry.replace("tenant: acme", "tenant: other");
+    let world = World::with().openai("steady", Profile::default()).key(&other).start();
+    let answer = world.chat(Chat::only("steady"));
+    world.record_of(&answer);
+    let path = answer.header("x-tollgate-receipt").expect("a receipt").to_owned();
+    let file = world.folder().join("receipt.json");
+    fs::write(&file, &world.get(&path).body).expect("written");
+    let keys = fs::read_to_string(world.data().join("keys/log.pub")).expect("keys");
+    let check = |file: &Path| audit(&["receipt", "--check", &file.display().to_string(), "--key", keys.trim_end()]);
+    assert!(text(&check(&file)).starts_with("holds: record 1 of "), "{}", text(&check(&file)));
+    let forged = fs::read_to_string(&file).expect("readable").replace("answered", "refused.");
+    fs::write(&file, forged).expect("written");
+    assert!(text(&check(&file)).contains("does not lead to the checkpoint's root"), "{}", text(&check(&file)));
+    let stranger = world.ask("GET", &path, &[("authorization", &format!("Bearer {}", other.text))], b"");
+    assert_eq!((stranger.status, stranger.code()), (404, "record_not_found".to_owned()));
+    assert_eq!(world.ask("GET", &path, &[], b"").status, 401);
+}
+
+#[test]
+fn proofs_of_inclusion_and_consistency_are_served() {
+    let world = World::steady();
+    let sizes = [1, 2].map(|_| {
+        world.record_of(&world.chat(Chat::only("steady")));
+        let note = world.get("/v1/audit/checkpoint").text();
+        note.lines().nth(1).and_then(|size| size.parse::<u64>().ok()).expect("a size")
+    });
+    let proof = world.get(&format!("/v1/audit/proofs/consistency?old={}&new={}", sizes[0], sizes[1])).json();
+    let proof: tollgate_audit::Consistency = serde_json::from_value(proof).expect("a proof");
+    assert!(proof.holds() && proof.old < proof.new, "{proof:?}");
+    let inclusion = world.get("/v1/audit/proofs/inclusion?seq=1").json();
+    assert_eq!((inclusion["seq"].as_u64(), inclusion["root"].as_str()), (Some(1), Some(&*proof.new_root)));
+    assert_eq!(world.get("/v1/audit/records/1").json()["seq"], 1);
+    for none in [
+        "records/4000",
+        "proofs/inclusion?seq=4000",
+        "proofs/consistency?old=9&new=3",
+        "receipts/req_00000000000000000000000000000000",
+    ] {
+        assert_eq!(world.get(&format!("/v1/audit/{none}")).status, 404, "{none}");
+    }
+}
+
+#[test]
+fn no_answer_begins_before_its_beginning_is_on_disk_or_ends_before_its_end_is() {
+    let mut world = World::with().openai("steady", Profile::default()).openai("paced", paced(100, 50)).start();
+    world.kill();
+    let (world, disk) = Disk::under(world);
+    disk.hold();
+    let whole = world.begin(Chat::only("steady"));
+    let streamed = world.begin(Chat::only("paced").streamed());
+    for connection in [&whole, &streamed] {
+        assert_eq!(connection.peek(Duration::from_millis(400)), "", "an answer left before its record was on disk");
+    }
+    disk.let_go();
+    let mut streamed = streamed;
+    let mut whole = whole;
+    assert_eq!(whole.answer().status, 200);
+    streamed.head().expect("a head");
+    streamed.read_until(" ");
+    disk.hold();
+    let until_last = streamed.read_until("\"finish_reason\":\"stop\"");
+    assert!(!until_last.contains("[DONE]"), "the end left before its record was on disk");
+    let more = streamed.peek(Duration::from_millis(300));
+    assert!(!more.contains("[DONE]"), "the end left before its record was on disk");
+    disk.let_go();
+    streamed.read_until("[DONE]");
+}
+
+#[test]
+fn a_disk_that_fails_ends_the_process_and_nothing_that_was_answered_is_lost() {
+    let mut world = World::steady();
+    world.kill();
+    let (mut world, disk) = Disk::under(world);
+    let answered = world.chat(Chat::only("steady"));
+    assert_eq!(answered.status, 200);
+    disk.fail();
+    let refused = world.begin(Chat::only("steady")).try_answer();
+    assert!(refused.as_ref().map_or(true, |a| a.status == 503 && a.code() == "audit_unavailable"), "{refused:?}");
+    assert_eq!(world.wait_for_exit().code(), Some(74));
+    assert!(world.stderr().contains("the audit log cannot go on"), "{}", world.stderr());
+    let world = world.start_again();
+    assert_eq!(world.record_of(&answered)["outcome"], "answered");
+    world.verified_export("export");
+}
+
+#[test]
+fn a_full_disk_refuses_new_requests_and_lets_those_in_flight_finish() {
+    let plans = World::with().openai("steady", Profile::default()).openai("paced", paced(2400, 300));
+    let mut world = plans.section("audit", "{journal_file: 1MiB}").start();
+    world.kill();
+    let world = on_small_disk(world, 12);
+    let data =
+        PathBuf::from(format!("/proc/{}/root", world.pid())).join(world.data().strip_prefix("/").expect("absolute"));
+    let mut flying = world.begin(Chat::only("paced").streamed());
+    flying.head().expect("a head");
+    flying.read_until(" ");
+    let mut filler = fs::File::create(data.join("filler")).expect("a file");
+    for size in [1 << 20, 1 << 12, 1] {
+        while std::io::Write::write_all(&mut filler, &vec![0; size]).is_ok() {}
+    }
+    drop(filler);
+    let refused = ask_until_refused(&world);
+    assert_eq!((refused.status, refused.code()), (503, "audit_unavailable".to_owned()));
+    flying.read_until("[DONE]");
+    fs::remove_file(data.join("filler")).expect("room again");
+    until("requests are served again", || Some(world.chat(Chat::only("steady"))).filter(|a| a.status == 200));
+}
+
+/// Fills what is left of the journal with records, many at once.
+fn ask_until_refused(world: &World) -> crate::http::Answer {
+    let request = world.chat_bytes(&Chat::only("steady").bytes());
+    let ask = || {
+        let mut connection = world.connect();
+        until("new requests are refused", || Some(connection.send(&request).answer()).filter(|a| a.status != 200))
+    };
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+        all.into_iter().map(|client| client.join().expect("it is refused")).next_back().expect("six clients")
+    })
+}
+
+#[test]
+fn damage_before_the_tail_is_not_started_upon_and_the_message_says_what_to_do() {
+    let mut world = World::steady();
+    for _ in 0..5 {
+        assert_eq!(world.chat(Chat::only("steady")).status, 200);
+    }
+    world.kill();
+    let wal = fs::read_dir(world.data().join("journal")).expect("a journal").map(|e| e.expect("a file").path());
+    let wal = wal.filter(|p| p.extension().is_some_and(|e| e == "wal")).max().expect("a file");
+    let mut bytes = fs::read(&wal).expect("readable");
+    bytes[100] ^= 1;
+    fs::write(&wal, &bytes).expect("written");
+    let started = Command::new(TOLLGATE).args(["serve"]).current_dir(world.folder()).output().expect("it runs");
+    assert_eq!(started.status.code(), Some(1));
+    let said = text(&started);
+    assert!(
+        said.contains("the audit log is damaged") && said.contains(".wal") && said.contains("put back a backup"),
+        "{said}"
+    );
+    assert_eq!(fs::read(&wal).expect("readable"), bytes, "nothing was changed");
+    bytes[100] ^= 1;
+    fs::write(&wal, &bytes).expect("written");
+    let world = world.start_again();
+    world.record_of(&world.chat(Chat::only("steady")));
+    world.verified_export("export");
+}
+
+#[test]
+fn what_was_rewritten_with_the_stolen_key_is_found_by_a_kept_checkpoint() {
+    let world = World::steady();
+    world.record_of(&world.chat(Chat::only("steady")));
+    let first = world.verified_export("first");
+    world.record_of(&world.chat(Chat::only("steady")));
+    let second = world.verified_export("second");
+    let kept = first.join("logs/deployment/checkpoint").display().to_string();
+    verify(&second, &["--kept", &kept]).expect("it extends what was kept");
+    let newer = second.join("logs/deployment/checkpoint").display().to_string();
+    let wrong = verify(&first, &["--kept", &newer]).expect_err("rolled back");
+    assert!(wrong.contains("kept"), "{wrong}");
+}
+
+#[test]
+fn the_details_of_a_subject_are_destroyed_while_the_gateway_runs() {
+    let world = World::steady();
+    let answer = world.chat(Chat::only("steady"));
+    let record = world.record_of(&answer);
+    let data = world.data().display().to_string();
+    let subject = record["key"].as_str().expect("a key id").to_owned();
+    let done = audit(&[
+        "erase",
+        "--data-dir",
+        &data,
+        "--tenant",
+        "acme",
+        "--subject",
+        &subject,
+        "--why",
+        "asked",
+        "--by",
+        "ann",
+    ]);
+    assert_eq!(text(&done).trim_end(), "erased the details of 1 records");
+    let out = world.verified_export("export");
+    let log = fs::read_dir(out.join("logs"))
+        .expect("logs")
+        .map(|e| e.expect("a log").path())
+        .find(|p| p.join("details.jsonl").exists());
+    let log = log.expect("a tenant's log");
+    assert_eq!(fs::read_to_string(log.join("details.jsonl")).expect("readable"), "");
+    assert!(fs::read_to_string(log.join("leaves/00000000.jsonl")).expect("readable").contains("\"kind\":\"erase\""));
+}
+
+#[test]
+fn projections_are_made_again_from_the_log_with_equal_results() {
+    let mut world = World::steady();
+    for _ in 0..20 {
+        assert_eq!(world.chat(Chat::only("steady")).status, 200);
+    }
+    world.signal("TERM");
+    world.wait_for_exit();
+    let path = world.data().join("totals.json");
+    let before: Value = serde_json::from_slice(&fs::read(&path).expect("totals")).expect("JSON");
+    let data = world.data().display().to_string();
+    let said = text(&audit(&["rebuild", "--data-dir", &data]));
+    assert!(said.contains("equal to what was there"), "{said}");
+    let after: Value = serde_json::from_slice(&fs::read(&path).expect("totals")).expect("JSON");
+    assert_eq!(before["logs"], after["logs"]);
+    let lied = fs::read_to_string(&path).expect("totals").replace("\"requests\":20", "\"requests\":19");
+    fs::write(&path, lied).expect("written");
+    assert!(text(&audit(&["rebuild", "--data-dir", &data])).contains("WRONG"));
+    assert!(text(&audit(&["rebuild", "--data-dir", &data])).contains("equal"));
+}
+
+#[test]
+fn a_change_of_mode_is_a_leaf_and_off_writes_nothing() {
+    let mut world = World::with().openai("steady", Profile::default()).section("audit", "{mode: relaxed}").start();
+    world.record_of(&world.chat(Chat::only("steady")));
+    world.signal("TERM");
+    world.wait_for_exit();
+    world.write(&world.yaml.replace("mode: relaxed", "mode: off"));
+    let mut world = world.start_again();
+    let answer = world.chat(Chat::only("steady"));
+    assert_eq!((answer.status, answer.header("x-tollgate-receipt")), (200, None));
+    assert_eq!(world.get("/v1/audit/checkpoint").code(), "record_not_found");
+    world.signal("TERM");
+    world.wait_for_exit();
+    let leaves = fs::read_to_string(world.data().join("logs/deployment/leaves/00000000.jsonl")).expect("leaves");
+    for change in [r#""record":{"from":"off","to":"relaxed"}"#, r#""record":{"from":"relaxed","to":"off"}"#] {
+        assert!(leaves.contains(change), "{leaves}");
+    }
+    world.verified_export("export");
+}
+
+#[test]
+fn a_bit_an_end_and_an_order_are_missed_by_neither_verifier() {
+    let world = World::with().openai("steady", Profile::default()).openai("down", status(503)).start();
+    world.chat(Chat::only("down"));
+    world.record_of(&world.chat(Chat::only("steady")));
+    let out = world.verified_export("export");
+    let leaves =
+        fs::read_dir(out.join("logs")).expect("logs").map(|e| e.expect("a log").path().join("leaves/00000000.jsonl"));
+    for file in leaves {
+        let whole = fs::read_to_string(&file).expect("readable");
+        let mut lines: Vec<&str> = whole.split_inclusive('\n').collect();
+        lines.swap(0, 1);
+        for broken in [
+            whole.replacen("\"v\":1", "\"v\":2", 1),
+            whole[..whole.len() - 1].to_owned(),
+            lines.concat(),
+            whole.replacen('1', "2", 1),
+        ] {
+            fs::write(&file, broken).expect("written");
+            verify(&out, &[]).expect_err("it must be found");
+        }
+        fs::write(&file, whole).expect("written");
+    }
+    verify(&out, &[]).expect("whole again");
+}
