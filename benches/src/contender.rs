@@ -23,6 +23,10 @@ pub(crate) enum Contender {
     Tollgate,
     /// Through the gateway, the model chosen by classification.
     Auto,
+    /// The same as `Tollgate`, with an audit log that the operating system keeps.
+    Relaxed,
+    /// With an audit log that is on disk before each answer ends.
+    Strict,
 }
 
 impl Contender {
@@ -33,6 +37,8 @@ impl Contender {
             Self::Bare => "bare pass-through",
             Self::Tollgate => "Tollgate",
             Self::Auto => "Tollgate, `model: auto`",
+            Self::Relaxed => "Tollgate, audit relaxed",
+            Self::Strict => "Tollgate, audit strict",
         }
     }
 }
@@ -44,6 +50,8 @@ pub(crate) struct Stand {
     // Killed in this order: who asks before who answers.
     bare: Option<(Running, SocketAddr)>,
     gateway: Option<Gateway>,
+    relaxed: Option<Gateway>,
+    strict: Option<Gateway>,
     vendor: (Running, SocketAddr),
 }
 
@@ -53,8 +61,12 @@ impl Stand {
         let vendor = start_vendor()?;
         let bare = contenders.contains(&Contender::Bare).then(|| start_bare(vendor.1, threads)).transpose()?;
         let needs_gateway = contenders.iter().any(|c| matches!(c, Contender::Tollgate | Contender::Auto));
-        let gateway = needs_gateway.then(|| Gateway::start(vendor.1, threads)).transpose()?;
-        Ok(Self { contenders: contenders.to_vec(), bare, gateway, vendor })
+        let gateway = needs_gateway.then(|| Gateway::start(vendor.1, threads, "off")).transpose()?;
+        let audited = |contender, mode| {
+            contenders.contains(&contender).then(|| Gateway::start(vendor.1, threads, mode)).transpose()
+        };
+        let (relaxed, strict) = (audited(Contender::Relaxed, "relaxed")?, audited(Contender::Strict, "strict")?);
+        Ok(Self { contenders: contenders.to_vec(), bare, gateway, relaxed, strict, vendor })
     }
 
     /// Its process, where it listens, and the bytes of a request to it.
@@ -66,32 +78,37 @@ impl Stand {
             address,
             request: shape::request(prefix, model, key, shape),
         };
-        let gateway = || self.gateway.as_ref().context("the gateway was not started");
         Ok(match contender {
             Contender::Direct => through(&self.vendor.0, self.vendor.1, "none", &prefix, shape.name()),
             Contender::Bare => {
                 let (process, address) = self.bare.as_ref().context("the pass-through was not started")?;
                 through(process, *address, "none", &prefix, shape.name())
             }
-            Contender::Tollgate => {
-                let gateway = gateway()?;
-                through(&gateway.process, gateway.address, &gateway.key, "", shape.name())
-            }
-            Contender::Auto => {
-                let gateway = gateway()?;
-                through(&gateway.process, gateway.address, &gateway.key, "", "auto")
+            Contender::Tollgate | Contender::Auto | Contender::Relaxed | Contender::Strict => {
+                let gateway = match contender {
+                    Contender::Relaxed => self.relaxed.as_ref(),
+                    Contender::Strict => self.strict.as_ref(),
+                    _ => self.gateway.as_ref(),
+                };
+                let gateway = gateway.context("the gateway was not started")?;
+                let model = if contender == Contender::Auto { "auto" } else { shape.name() };
+                through(&gateway.process, gateway.address, &gateway.key, "", model)
             }
         })
     }
 
     /// The proxies that run.
     pub(crate) fn proxies(&self) -> impl Iterator<Item = &Running> {
-        self.bare.iter().map(|(process, _)| process).chain(self.gateway.iter().map(|g| &g.process))
+        self.bare.iter().map(|(process, _)| process).chain(self.gateways().map(|g| &g.process))
     }
 
     /// Throws away what was logged so far.
     pub(crate) fn empty_log(&self) -> anyhow::Result<()> {
-        self.gateway.as_ref().map_or(Ok(()), Gateway::empty_log)
+        self.gateways().try_for_each(Gateway::empty_log)
+    }
+
+    fn gateways(&self) -> impl Iterator<Item = &Gateway> {
+        self.gateway.iter().chain(&self.relaxed).chain(&self.strict)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use anyhow::Context;
 use tollgate_auth::{Algorithm, Kind, NewKey, Pepper};
@@ -24,7 +25,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Starts the `tollgate` that was built beside this program.
-    pub(crate) fn start(upstream: SocketAddr, threads: usize) -> anyhow::Result<Self> {
+    pub(crate) fn start(upstream: SocketAddr, threads: usize, audit: &'static str) -> anyhow::Result<Self> {
         let mut random = [0; 40];
         getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("the system gives no randomness: {e}"))?;
         let key = NewKey::generate(Kind::Inference, random);
@@ -33,12 +34,17 @@ impl Gateway {
         let folder = Folder::new()?;
         fs::create_dir(folder.0.join("log"))?;
         let file = folder.0.join("tollgate.yaml");
-        fs::write(&file, configuration(address, ops, threads, upstream, (key.id().as_str(), &hash)))?;
+        fs::write(&file, configuration(address, ops, threads, upstream, audit, (key.id().as_str(), &hash)))?;
 
         let binary = std::env::current_exe()?.with_file_name("tollgate");
         let mut command = Command::new(binary);
         command.args(["serve", "--config"]).arg(&file).stdout(Stdio::null());
-        let mut process = Running::start("tollgate", &mut command).context("is `tollgate` built in this profile?")?;
+        let name = match audit {
+            "strict" => "tollgate, audit strict",
+            "relaxed" => "tollgate, audit relaxed",
+            _ => "tollgate",
+        };
+        let mut process = Running::start(name, &mut command).context("is `tollgate` built in this profile?")?;
         process.listens_at(address)?;
         Ok(Self { process, address, key: key.reveal().to_owned(), folder })
     }
@@ -56,6 +62,7 @@ fn configuration(
     ops: SocketAddr,
     threads: usize,
     upstream: SocketAddr,
+    audit: &str,
     (id, hash): (&str, &str),
 ) -> String {
     let each = |line: fn(&str, SocketAddr) -> String| Shape::ALL.map(|s| line(s.name(), upstream)).concat();
@@ -77,7 +84,7 @@ fn configuration(
          endpoints:\n{endpoints}models:\n{models}routes:\n{routes}\
          limits: {{requests_per_minute: 16000000, concurrent_requests: 100000, requests_per_second_per_ip: 1000000}}\n\
          filters:\n  - {{use: sample, slot: after_classify, conf: {{tag: bench}}}}\n\
-         log: {{level: warn, requests: true, file: {LOG}}}\n"
+         log: {{level: warn, requests: true, file: {LOG}}}\naudit: {{mode: {audit}}}\n"
     )
 }
 
@@ -86,7 +93,9 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("tollgate-bench-{}", std::process::id()));
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let path = std::env::temp_dir().join(format!("tollgate-bench-{}-{number}", std::process::id()));
         create(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Self(path))
     }

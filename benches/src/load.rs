@@ -120,8 +120,11 @@ impl Turn {
             Until::Requests(sum) => (sum / all + u64::from(sum % all > u64::from(number)), None),
             Until::Elapsed(span) => (u64::MAX, Some(began + span)),
         };
-        let starts_after =
-            if load.shape == Shape::Paced { PACED_SPAN * number / load.connections } else { Duration::ZERO };
+        let starts_after = if matches!(load.shape, Shape::Paced | Shape::Sparse) {
+            PACED_SPAN * number / load.connections
+        } else {
+            Duration::ZERO
+        };
         Self { starts_after, requests, ends }
     }
 

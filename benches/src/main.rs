@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a table that nobody sees is none")]
 
 mod answer;
+mod audit;
 mod bare;
 mod contender;
 mod figures;
@@ -58,6 +59,12 @@ struct Cli {
     /// Requests of the soak; 0 leaves it out.
     #[arg(long, default_value_t = 200_000)]
     soak: u64,
+    /// Records for the audit log alone.
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
+    /// Only the audit log alone.
+    #[arg(long)]
+    audit: bool,
     /// Only CPU per request at 32 connections.
     #[arg(long)]
     quick: bool,
@@ -91,6 +98,12 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Vendor) => contender::be_a_vendor(),
         Some(Role::Bare { listen, upstream, threads }) => bare::serve(listen, upstream, threads),
         None if cli.quick => quick(&cli),
+        None if cli.audit => {
+            let mut text = String::new();
+            audit::run(cli.records)?.table(&mut text);
+            println!("{text}");
+            Ok(())
+        }
         None => measure(cli),
     }
 }
@@ -115,7 +128,8 @@ fn measure(cli: Cli) -> anyhow::Result<()> {
     drop(stand);
     let soaks = cli.soak > 0 && contenders.contains(&Contender::Tollgate);
     let soaked = soaks.then(|| soak::run(cli.soak, threads)).transpose()?;
-    let text = table::text(&setting, &measured, soaked.as_ref());
+    let audited = contenders.contains(&Contender::Strict).then(|| audit::run(cli.records)).transpose()?;
+    let text = table::text(&setting, &measured, soaked.as_ref(), audited.as_ref());
     println!("{text}");
     results.map_or(Ok(()), |results| results.write(&text))
 }

@@ -21,13 +21,17 @@ pub(crate) const BUSY: usize = 1;
 /// Paced streams: the load by which time to first content is judged.
 pub(crate) const PACED: usize = 4;
 
+/// A thousand streams a second: the load by which the audit log is judged.
+pub(crate) const SPARSE: usize = 5;
+
 /// The loads, in the order of the table.
-pub(crate) const KINDS: [Kind; 5] = [
+pub(crate) const KINDS: [Kind; 6] = [
     Kind { title: "Whole answers, 1 connection", connections: 1, shape: Shape::Whole },
     Kind { title: "Whole answers, 32 connections", connections: 32, shape: Shape::Whole },
     Kind { title: "Whole answers, 256 connections", connections: 256, shape: Shape::Whole },
     Kind { title: "Streams of 50 events at once, 8 connections", connections: 8, shape: Shape::Burst },
     Kind { title: "Streams of 20 events 10 ms apart, 32 connections", connections: 32, shape: Shape::Paced },
+    Kind { title: "Streams of 4 events 50 ms apart, 200 connections", connections: 200, shape: Shape::Sparse },
 ];
 
 /// All rounds.

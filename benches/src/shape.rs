@@ -13,11 +13,13 @@ pub(crate) enum Shape {
     Burst,
     /// Twenty events, ten milliseconds apart.
     Paced,
+    /// Four events, fifty milliseconds apart.
+    Sparse,
 }
 
 impl Shape {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Whole, Self::Burst, Self::Paced];
+    pub(crate) const ALL: [Self; 4] = [Self::Whole, Self::Burst, Self::Paced, Self::Sparse];
 
     /// The vendor's profile and the model's name at the gateway.
     pub(crate) fn name(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Shape {
             Self::Whole => "plain",
             Self::Burst => "burst",
             Self::Paced => "paced",
+            Self::Sparse => "sparse",
         }
     }
 
@@ -34,6 +37,7 @@ impl Shape {
             Self::Whole => Expect::Whole,
             Self::Burst => Expect::Stream { content: 50 },
             Self::Paced => Expect::Stream { content: 20 },
+            Self::Sparse => Expect::Stream { content: 4 },
         }
     }
 
@@ -43,6 +47,7 @@ impl Shape {
             Self::Whole => (10, 0),
             Self::Burst => (50, 0),
             Self::Paced => (20, 100),
+            Self::Sparse => (4, 20),
         };
         Profile { name: self.name().to_owned(), output_tokens, tokens_per_second, ..Profile::default() }
     }

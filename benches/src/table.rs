@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::audit::Audited;
 use crate::contender::Contender;
 use crate::figures::{Figures, Pick, Spread};
-use crate::rounds::{ALONE, BUSY, KINDS, Kind, Measured, PACED};
+use crate::rounds::{ALONE, BUSY, KINDS, Kind, Measured, PACED, SPARSE};
 use crate::shape::Shape;
 use crate::soak::Soaked;
 
@@ -19,13 +20,21 @@ pub(crate) struct Setting {
 }
 
 /// The whole result.
-pub(crate) fn text(setting: &Setting, measured: &Measured, soaked: Option<&Soaked>) -> String {
+pub(crate) fn text(
+    setting: &Setting,
+    measured: &Measured,
+    soaked: Option<&Soaked>,
+    audited: Option<&Audited>,
+) -> String {
     let mut text = setting.text();
     goals(&mut text, measured, soaked);
     for (at, kind) in KINDS.iter().enumerate() {
         table(&mut text, at, kind, measured);
     }
     memory(&mut text, measured, soaked);
+    if let Some(audited) = audited {
+        audited.table(&mut text);
+    }
     text
 }
 
@@ -65,9 +74,26 @@ fn goals(text: &mut String, measured: &Measured, soaked: Option<&Soaked>) {
          | added latency, median, 1 connection | {alone:.0} µs | |\n\
          | added time to first content, p99, paced streams | {first:.0} µs | at most 300 µs |\n"
     );
+    audit_goals(text, measured);
     if let Some((requests, [first, .., last])) = soaked.map(|s| (s.requests, s.resident_kb.as_slice())) {
         let grown = mebibytes(*last) - mebibytes(*first);
         let _ = writeln!(text, "| growth of resident memory over {requests} requests | {grown:+.1} MiB | none |");
+    }
+}
+
+/// What the audit log adds to the gateway without it.
+fn audit_goals(text: &mut String, measured: &Measured) {
+    for (contender, goal) in [(Contender::Relaxed, ""), (Contender::Strict, "at most 1 ms beyond the disk's own")] {
+        let both = measured.of(SPARSE, contender).zip(measured.of(SPARSE, Contender::Tollgate));
+        let Some((own, without)) = both else { continue };
+        let added = |pick| Spread::added(own, without, pick).map_or_else(String::new, |s| format!("{s:.0} µs"));
+        let title = contender.title();
+        let _ = writeln!(
+            text,
+            "| {title}: added time to first content, p99, 1,000 streams /s | {} | {goal} |",
+            added(|f| f.first_p99)
+        );
+        let _ = writeln!(text, "| {title}: added time to the end, p99, 1,000 streams /s | {} | |", added(|f| f.p99));
     }
 }
 
@@ -182,7 +208,7 @@ mod tests {
     fn goals_compare_tollgate_with_the_bare_pass_through() {
         let all = measured(&[(Contender::Direct, 10.0), (Contender::Bare, 20.0), (Contender::Tollgate, 30.0)]);
         let soaked = Soaked { requests: 8, resident_kb: vec![1024, 4096, 2048] };
-        let text = text(&SETTING, &all, Some(&soaked));
+        let text = text(&SETTING, &all, Some(&soaked), None);
         assert!(text.contains("| CPU per request, 32 connections | 1.50 (1.50 to 1.50) | at most 1.6 |"), "{text}");
         assert!(text.contains("p99, paced streams | 10 (10 to 10) µs | at most 300 µs |"), "{text}");
         assert!(text.contains("over 8 requests | +1.0 MiB | none |"), "{text}");
@@ -191,7 +217,7 @@ mod tests {
 
     #[test]
     fn nothing_is_compared_with_who_did_not_take_part() {
-        let text = text(&SETTING, &measured(&[(Contender::Direct, 10.0)]), None);
+        let text = text(&SETTING, &measured(&[(Contender::Direct, 10.0)]), None, None);
         assert!(text.contains("| direct to the vendor | 100000 | – | – | – | – | – | – |\n"), "{text}");
         assert!(!text.contains("at most"), "{text}");
     }
@@ -199,7 +225,7 @@ mod tests {
     #[test]
     fn every_row_has_as_many_cells_as_its_table_has_columns() {
         let all = measured(&[(Contender::Direct, 1.0), (Contender::Bare, 2.0), (Contender::Auto, 3.0)]);
-        let text = text(&SETTING, &all, None);
+        let text = text(&SETTING, &all, None, None);
         for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
             let mut counts = table.lines().map(|line| line.matches('|').count());
             let first = counts.next();
