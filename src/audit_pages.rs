@@ -121,7 +121,7 @@ mod tests {
     fn pages_are_read_from_path_and_query() {
         assert_eq!(Page::parse("checkpoint", None), Some(Page::Checkpoint));
         assert_eq!(Page::parse("records/7", None), Some(Page::Record(7)));
-        assert_eq!(Page::parse("receipts/req_00000000000000000000000000000001", None).is_some(), true);
+        assert!(Page::parse("receipts/req_00000000000000000000000000000001", None).is_some());
         let asked = Page::parse("proofs/inclusion", Some("size=9&seq=3"));
         assert_eq!(asked, Some(Page::Inclusion { seq: 3, size: Some(9) }));
         assert_eq!(Page::parse("proofs/consistency", Some("old=3")), Some(Page::Consistency { old: 3, new: None }));

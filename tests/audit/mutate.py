@@ -7,6 +7,7 @@ Without EXPORT it makes a sample, whose keys it knows, and so also tries what a 
 KEPT_DIR holds checkpoints that were kept of it, and the kinds of mutation that need the log's key are left out.
 """
 import argparse
+import json
 import os
 import random
 import shutil
@@ -66,17 +67,9 @@ def any_file(folder, draw, lines=0):
 
 
 def replace(folder, name, data):
-    """Changes one file. Redraws what is no change, and what no hash or signature covers: a tenant's name."""
-    old = folder.files[name]
-    if data == old:
+    """Changes one file. Redraws what is no change."""
+    if data == folder.files[name]:
         raise Redraw
-    if name.endswith("log.json"):
-        try:
-            new, was = (verify_audit.parse(each, object, name) for each in (data, old))
-            if {**new, "tenant": 0} == {**was, "tenant": 0} and isinstance(new["tenant"], str):
-                raise Redraw
-        except (verify_audit.Wrong, TypeError, KeyError):
-            pass
     folder.put(name, data)
     return name
 
@@ -131,9 +124,6 @@ def lines_swapped(folder, draw):
 
 def file_deleted(folder, draw):
     name = draw.choice(folder.names)
-    opened = [each for each in folder.names if each.endswith("details.jsonl") and folder.files[each]]
-    if name.endswith("details.jsonl") and opened in ([name], []) or name.endswith("jsonl") and not folder.files[name]:
-        raise Redraw  # an export without details is a whole export
     folder.put(name, None)
     return name
 
@@ -170,15 +160,15 @@ def leaf_and_tree(folder, draw):
     lines = [line for name in names for line in folder.files[name].splitlines()]
     tree = folder.files[home + "/tree.0"]
     first, place = len(tree) // 32 - len(lines), draw.randrange(len(lines))
-    leaves = [verify_audit.parse(line + b"\n", object, "") for line in lines]
+    leaves = [json.loads(line) for line in lines]
     leaves[place]["at" if draw.random() < 0.3 else "record"] = (
         leaves[place]["at"] + 1 if draw.random() < 0.3 else leaves[draw.randrange(len(leaves))]["record"])
     out, hashes, at = [], [], first + place
     for number in range(place, len(leaves)):
         if hashes:
             leaves[number]["prev"] = hashes[-1].hex()
-        out.append(verify_audit.dump(leaves[number]) + b"\n")
-        hashes.append(verify_audit.sha(b"\0" + out[-1][:-1]))
+        out.append(sample.line(leaves[number]))
+        hashes.append(sample.sha(b"\0" + out[-1][:-1]))
     lines = [line + b"\n" for line in lines[:place]] + out
     if tree[:32 * at] + b"".join(hashes) == tree:
         raise Redraw
@@ -188,6 +178,37 @@ def leaf_and_tree(folder, draw):
         lines = lines[size:]
     folder.put(home + "/tree.0", tree[:32 * at] + b"".join(hashes))
     return f"{home}, leaf {at}"
+
+
+def tenant_renamed(folder, draw):
+    """A log is given to another tenant, in its log.json alone."""
+    name = draw.choice([name for name in folder.names if name.endswith("/log.json")])
+    about = json.loads(folder.files[name])
+    about["tenant"] = draw.choice(("", "acme", "umbrella", about.get("tenant", "") + " 2"))
+    return replace(folder, name, sample.line(about))
+
+
+def details_swapped_or_deleted(folder, draw):
+    """The opened details of a tenant are gone, or are another's; or export.json denies that there are any."""
+    names = [name for name in folder.names if name.endswith("/details.jsonl")]
+    if not names:
+        raise Redraw
+    name = draw.choice(names)
+    what = draw.choice(("deleted", "emptied", "swapped", "denied", "all deleted"))
+    if what == "deleted":
+        folder.put(name, None)
+    elif what == "emptied":
+        replace(folder, name, b"")
+    elif what == "swapped":
+        other = draw.choice(names)
+        replace(folder, name, folder.files[other])
+        folder.put(other, folder.files[name])
+    elif what == "denied":
+        replace(folder, "export.json", sample.line({"details": False, "v": 1}))
+    else:
+        for each in names:
+            folder.put(each, None)
+    return f"{name} {what}"
 
 
 # With the sample's keys. `other` is a folder that the changed story is built in.
@@ -278,19 +299,55 @@ def deleted_and_signed(story, other, draw):
     return f"event {place}"
 
 
+def any_key(draw):
+    return sample.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+
+
 def fresh_key(story, other, draw):
     """All is signed by a key that nobody published; now and then a record is changed too."""
     story = story.copy()
-    story.keys[0] = sample.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+    story.keys[0] = any_key(draw)
     if draw.random() < 0.5:
-        story.keys[-1] = sample.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
-        for event in story.events:
-            if event[2] == "key":
-                event[3]["vkey"] = sample.vkey(story.origin, 1, story.keys[-1])
+        story.keys[-1] = any_key(draw)
+    for event in story.events:
+        if event[2] == "key":
+            event[3] = sample.announcement(story.origin, story.keys[1], story.keys[0])
     if draw.random() < 0.5:
         story.events[some_request(story, draw, None)][3]["key"] = "k_other"
     sample.build(story, other)
     return f"keys {[sample.vkey(story.origin, 1, key)[-44:] for key in story.keys]}"
+
+
+def forged_rotation(story, other, draw):
+    """A thief of nothing announces a key of his own and signs all with it; he has not the key before."""
+    story = story.copy()
+    old, story.keys[-1] = story.keys[-1], any_key(draw)
+    how = draw.choice(("the new key signs for itself", "the old line", "an older text", "a new key at the end"))
+    forger = story.keys[-1]
+    for event in story.events:
+        if event[2] == "key" and how != "a new key at the end":
+            record = sample.announcement(story.origin, story.keys[-1], forger)
+            if how == "the old line":
+                record["signed"] = event[3]["signed"]
+            elif how == "an older text":  # the id of the key before, over what the forger signed
+                raw = sample.key_id(story.origin, 1, story.keys[0]) + sample.base64.b64decode(record["signed"][-92:])[4:]
+                record["signed"] = f"— {story.origin} {sample.b64(raw)}"
+            event[3] = record
+    if how == "a new key at the end":
+        story.keys[-1:] = [old, any_key(draw)]
+        record = sample.announcement(story.origin, story.keys[-1], story.keys[-1])
+        story.events.append(["deployment", story.at, "key", record])
+    sample.build(story, other)
+    return how
+
+
+def tenant_renamed_and_signed(story, other, draw):
+    """Another tenant's name in log.json and in all leaves, or in the last ones of the deployment's log."""
+    story = story.copy()
+    log = draw.choice(list(story.tenants))
+    story.tenants = {**story.tenants, log: draw.choice(("umbrella", "", "acme "))}
+    sample.build(story, other)
+    return f"log {log}, {story.tenants[log]!r}"
 
 
 def fresh_signature(folder, draw):
@@ -299,7 +356,7 @@ def fresh_signature(folder, draw):
     text, signatures = folder.files[name].decode().split("\n\n")
     first, *rest = signatures.splitlines()
     dash, signer, body = first.split(" ")
-    key = sample.Ed25519PrivateKey.from_private_bytes(draw.randbytes(32))
+    key = any_key(draw)
     body = sample.b64(sample.base64.b64decode(body)[:4] + key.sign(text.encode() + b"\n"))
     folder.put(name, ("\n".join([text, "", f"{dash} {signer} {body}", *rest]) + "\n").encode())
     return name
@@ -319,6 +376,8 @@ PLAIN = {
     "file added": (file_added, 3),
     "leaf and tree.0 changed, not signed": (leaf_and_tree, 5),
     "signature by another key": (fresh_signature, 2),
+    "tenant renamed in log.json": (tenant_renamed, 2),
+    "details.jsonl swapped or deleted": (details_swapped_or_deleted, 2),
 }
 KEYED = {
     "rolled back to an earlier state": (rollback, 2),
@@ -327,9 +386,11 @@ KEYED = {
     "record deleted, signed with the key": (deleted_and_signed, 3),
     "totals changed": (totals_changed, 2),
     "all signed by a fresh key": (fresh_key, 3),
+    "key rotation forged without the old key": (forged_rotation, 3),
+    "tenant renamed everywhere, signed with the key": (tenant_renamed_and_signed, 2),
 }
 
-UNKEPT = ("cost changed, signed with the key", "totals changed")
+UNKEPT = ("cost changed, signed with the key", "totals changed", "key rotation forged without the old key")
 
 
 def found(path, given):

@@ -54,6 +54,13 @@ def vkey(name, algorithm, key):
     return f"{name}+{key_id(name, algorithm, key).hex()}+{b64(bytes([algorithm]) + public(key))}"
 
 
+def announcement(name, new, old):
+    """The record of a `key` leaf: the key before signs for the new one."""
+    text = f"tollgate-audit-key/v1\n{vkey(name, 1, new)}\n"
+    signed = f"— {name} {b64(key_id(name, 1, old) + old.sign(text.encode()))}"
+    return {"signed": signed, "vkey": vkey(name, 1, new)}
+
+
 def cost_of(usage, price):
     prompt = usage["input"] + usage["cached"] + usage["cache_write"] + usage["cache_write_1h"]
     for step in price["long"]:
@@ -179,7 +186,7 @@ class Story:
                     self.lost(log)
             if round == 3:
                 self.keys.append(self.key())
-                self.add("deployment", "key", {"vkey": vkey(self.origin, 1, self.keys[-1])})
+                self.add("deployment", "key", announcement(self.origin, self.keys[-1], self.keys[-2]))
             if round in (3, 6):
                 shown = [record["id"] for log, _, _, record in self.events if log == tenants[0] and "detail" in record]
                 self.add(tenants[0], "erase", {"by": "root", "ids": shown[-2:], "what": "user", "why": "asked for"})
@@ -232,7 +239,7 @@ def build(story, folder, end=None, details=True, wrong_totals=None):
         log, record = logs[name], dict(record)
         if kind == "checkpoint":
             hashes = logs[record["log"]].hashes
-            record.update(size=len(hashes), root=root_of(hashes).hex())
+            record.update(size=len(hashes), root=root_of(hashes).hex(), tenant=story.tenants[record["log"]])
         if kind == "erase":
             ids = record.pop("ids")
             seqs = [seq for seq, (_, other) in enumerate(log.leaves) if other.get("id") in ids]
@@ -277,7 +284,7 @@ def build(story, folder, end=None, details=True, wrong_totals=None):
             put(f"{home}leaves/{start // CHUNK:08d}.jsonl", b"".join(log.lines[start:start + CHUNK]))
     for version in used:
         put(f"prices/{version}.json", line(story.prices[version]))
-    put("export.json", line({"v": 1}))
+    put("export.json", line({"details": details, "v": 1}))
     put("deployment.json", line({"deployment": story.deployment, "v": 1}))
     put("totals.json", line(totals))
     put("keys/log.pub", "".join(vkey(story.origin, 1, each) + "\n" for each in story.keys[:keys]).encode())

@@ -196,23 +196,7 @@ impl Audit {
             tracing::error!(%error, "no room for the audit journal: new requests are refused");
         }
         let empty: Vec<LogId> = notary.logs.iter().filter(|(_, k)| k.log.size() == 0).map(|(id, _)| *id).collect();
-        let on_failure = Arc::new(Mutex::new(Some(on_failure)));
-        let (writing, signing) = (Arc::clone(&on_failure), on_failure);
-        let writer = spawn("audit-journal", move || writer.run().map_err(|e| e.to_string()), writing)?;
-        let failed = Arc::clone(&shared);
-        let notary = spawn(
-            "audit-notary",
-            move || {
-                notary.run().map_err(|fault| {
-                    failed.fail();
-                    match fault {
-                        Fault::Io(error) => error.to_string(),
-                        Fault::Integrity(what) => what,
-                    }
-                })
-            },
-            signing,
-        )?;
+        let (writer, notary) = set_to_work(writer, notary, on_failure)?;
         let audit = Arc::new(Self {
             data,
             deployment,
@@ -374,6 +358,27 @@ impl OpenError {
             Fault::Integrity(what) => Self::Damaged(what),
         }
     }
+}
+
+/// Starts the two threads. Whichever fails first says so; a notary that fails stops the journal too.
+fn set_to_work(
+    writer: Writer,
+    notary: Notary,
+    on_failure: Box<dyn FnOnce(String) + Send>,
+) -> io::Result<(JoinHandle<()>, JoinHandle<()>)> {
+    let on_failure = Arc::new(Mutex::new(Some(on_failure)));
+    let shared = Arc::clone(&writer.shared);
+    let writing = move || writer.run().map_err(|error| error.to_string());
+    let signing = move || {
+        notary.run().map_err(|fault| {
+            shared.fail();
+            match fault {
+                Fault::Io(error) => error.to_string(),
+                Fault::Integrity(what) => what,
+            }
+        })
+    };
+    Ok((spawn("audit-journal", writing, Arc::clone(&on_failure))?, spawn("audit-notary", signing, on_failure)?))
 }
 
 type OnFailure = Arc<Mutex<Option<Box<dyn FnOnce(String) + Send>>>>;

@@ -31,12 +31,15 @@ pub struct NotCanonical {
 /// # Errors
 /// The first place that is not canonical.
 pub fn check(text: &[u8]) -> Result<(), NotCanonical> {
-    if let Err(error) = std::str::from_utf8(text) {
-        return Err(NotCanonical { at: error.valid_up_to(), what: "not UTF-8" });
-    }
+    checked(text).map(drop)
+}
+
+/// The same, and hands the text on.
+pub(crate) fn checked(text: &[u8]) -> Result<&str, NotCanonical> {
+    let utf8 = std::str::from_utf8(text).map_err(|e| NotCanonical { at: e.valid_up_to(), what: "not UTF-8" })?;
     let mut reader = Reader { text, at: 0 };
     reader.value(0)?;
-    if reader.at == text.len() { Ok(()) } else { reader.wrong("something after the value") }
+    if reader.at == text.len() { Ok(utf8) } else { reader.wrong("something after the value") }
 }
 
 struct Reader<'a> {
@@ -95,12 +98,18 @@ impl<'a> Reader<'a> {
         self.at += 1;
         let from = self.at;
         loop {
-            match self.text.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
-                Some(0..b' ') => return self.wrong("a control character"),
-                Some(_) => self.at += 1,
-                None => return self.wrong("a string without an end"),
+            let rest = &self.text[self.at..];
+            let Some(plain) = memchr::memchr2(b'"', b'\\', rest) else {
+                return self.wrong("a string without an end");
+            };
+            // Looked at as a whole, which is faster than stopping at the first.
+            if rest[..plain].iter().fold(false, |found, byte| found | (*byte < b' ')) {
+                return self.wrong("a control character");
+            }
+            self.at += plain;
+            match rest[plain] {
+                b'"' => break,
+                _ => self.escape()?,
             }
         }
         self.at += 1;

@@ -18,6 +18,9 @@ pub(crate) const ENTRY: u64 = 24;
 /// Each level of `tree.N` holds the roots of subtrees with 256 times as many leaves.
 pub(crate) const LEVEL_BITS: u32 = 8;
 
+/// Looks at a leaf: its place, and its line, where it was not purged.
+pub(crate) type Show<'a> = dyn FnMut(u64, Option<&[u8]>) -> io::Result<()> + 'a;
+
 /// The folder of a log.
 #[derive(Clone, Debug)]
 pub struct Shelf {
@@ -156,12 +159,7 @@ impl Shelf {
     ///
     /// # Errors
     /// When they cannot be read, or `show` returns one.
-    pub(crate) fn each_leaf(
-        &self,
-        from: u64,
-        to: u64,
-        show: &mut dyn FnMut(u64, Option<&[u8]>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(crate) fn each_leaf(&self, from: u64, to: u64, show: &mut Show<'_>) -> io::Result<()> {
         let mut seq = from;
         while seq < to {
             let (chunk, end) = (seq / CHUNK, to.min((seq / CHUNK + 1) * CHUNK));

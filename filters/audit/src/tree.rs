@@ -190,6 +190,12 @@ impl Frontier {
         self.size += 1;
     }
 
+    /// The root if `last`, the root of a smaller tree, came after what is here.
+    #[must_use]
+    pub fn root_with(&self, last: Hash) -> Hash {
+        self.roots.iter().rev().fold(last, |right, left| Hash::of_nodes(left, &right))
+    }
+
     /// How many leaves there are.
     #[must_use]
     pub fn size(&self) -> u64 {

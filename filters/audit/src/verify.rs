@@ -3,9 +3,9 @@
 //!
 //! Files of leaves are read side by side, each once; memory does not grow with the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -80,6 +80,8 @@ struct Told {
     keys: BTreeMap<u64, NewKey>,
     /// The first and last leaf of each file: its `prev`, and its own time.
     seams: BTreeMap<u64, Seam>,
+    /// Of each file, the roots over its own leaves alone: at its end, and at each size that is asked for.
+    roots: BTreeMap<u64, Hash>,
 }
 
 /// A `key` leaf's record.
@@ -107,21 +109,22 @@ pub fn verify(folder: &Path, kept: &Kept) -> Result<Verified> {
         return wrong("keys/log.pub", "the first key is not the one that was published");
     }
     let subjects = subjects(folder, &keys)?;
-    let mut told = BTreeMap::new();
+    // The deployment's log comes first: it names sizes of the others, whose roots are to be found.
+    let mut told: BTreeMap<LogId, Told> = BTreeMap::new();
+    let mut verified = Verified::default();
     for subject in &subjects {
-        told.insert(subject.id, leaves(folder, subject)?);
+        let named = told.get(&LogId::DEPLOYMENT);
+        let roots = roots_to_find(subject, named, kept, &keys)?;
+        let found = leaves(folder, subject, &roots.keys().copied().collect())?;
+        tree(subject, roots, &found)?;
+        verified.logs.insert(subject.id, (subject.signed.size, subject.signed.root));
+        told.insert(subject.id, found);
     }
     let Some(deployment) = told.get(&LogId::DEPLOYMENT) else {
         return wrong(folder.display(), "the deployment's log is gone");
     };
     keys_are_announced(&keys, deployment)?;
     logs_are_named(folder, &subjects, deployment)?;
-    let mut verified = Verified::default();
-    for subject in &subjects {
-        let roots = roots_to_find(subject, deployment, kept, &keys)?;
-        tree(subject, roots, &told[&subject.id])?;
-        verified.logs.insert(subject.id, (subject.signed.size, subject.signed.root));
-    }
     witnessed(&subjects, kept)?;
     totals(folder, &subjects, &told)?;
     Ok(verified)
@@ -160,7 +163,7 @@ fn read_line<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
 }
 
 /// Reads all leaves of a log, its files side by side.
-fn leaves(folder: &Path, subject: &Subject) -> Result<Told> {
+fn leaves(folder: &Path, subject: &Subject, sizes: &BTreeSet<u64>) -> Result<Told> {
     let chunks = subject.signed.size.div_ceil(CHUNK);
     let next = AtomicU64::new(0);
     let told = Mutex::new(Ok(Told::default()));
@@ -174,7 +177,7 @@ fn leaves(folder: &Path, subject: &Subject) -> Result<Told> {
                     if chunk >= chunks || lock(&told).is_err() {
                         return;
                     }
-                    let found = chunk_of(subject, chunk, &mut prices);
+                    let found = chunk_of(subject, chunk, sizes, &mut prices);
                     let mut told = lock(&told);
                     match (found, &mut *told) {
                         (Ok(found), Ok(all)) => all.take(found),
@@ -195,6 +198,7 @@ impl Told {
         self.named.extend(other.named);
         self.keys.extend(other.keys);
         self.seams.extend(other.seams);
+        self.roots.extend(other.roots);
     }
 }
 
@@ -218,54 +222,60 @@ impl Prices<'_> {
     }
 }
 
-/// One file of leaves.
-fn chunk_of(subject: &Subject, chunk: u64, prices: &mut Prices<'_>) -> Result<Told> {
+/// One file of leaves, and the part of the tree above it.
+fn chunk_of(subject: &Subject, chunk: u64, sizes: &BTreeSet<u64>, prices: &mut Prices<'_>) -> Result<Told> {
     let path = subject.shelf.leaves(chunk);
     let mut told = Told::default();
+    let (from, to) = (chunk * CHUNK, subject.signed.size.min((chunk + 1) * CHUNK));
+    let hashes = at(subject.shelf.tree(0).display(), hashes(&subject.shelf, from, to))?;
+    let mut frontier = Frontier::default();
+    for (size, hash) in (from + 1..).zip(hashes.chunks_exact(32)) {
+        frontier.push(Hash::from_slice(hash).unwrap_or_default());
+        if size == to || sizes.contains(&size) {
+            told.roots.insert(size, frontier.root());
+        }
+    }
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(told),
         Err(error) => return wrong(path.display(), error),
     };
-    let (from, to) = (chunk * CHUNK, subject.signed.size.min((chunk + 1) * CHUNK));
-    let hashes = at(subject.shelf.tree(0).display(), hashes(&subject.shelf, from, to))?;
     let mut lines = BufReader::with_capacity(1 << 17, file);
     let mut line = Vec::with_capacity(2048);
     let mut prev: Option<Hash> = None;
-    let mut time = 0;
-    for seq in from..to {
-        let place = || format!("log {}, leaf {seq}", subject.id);
+    let mut seam = Seam { prev: String::new(), first_at: 0, last_at: 0 };
+    for (seq, written) in (from..to).zip(hashes.chunks_exact(32)) {
+        // Made only where something is wrong.
+        let wrong_here = |what: String| Wrong { place: format!("log {}, leaf {seq}", subject.id), what };
         line.clear();
         at(path.display(), lines.read_until(b'\n', &mut line))?;
         if line.pop() != Some(b'\n') {
-            return wrong(place(), "the file ends before it");
+            return Err(wrong_here("the file ends before it".to_owned()));
         }
-        at(place(), canonical::check(&line))?;
-        let leaf: Leaf<'_> = at(place(), serde_json::from_slice(&line))?;
+        let hash = Hash::of_leaf(&line);
+        if hash.0 != written {
+            return Err(wrong_here("its hash is not the one in tree.0".to_owned()));
+        }
+        let text = canonical::checked(&line).map_err(|e| wrong_here(e.to_string()))?;
+        let leaf: Leaf<'_> = serde_json::from_str(text).map_err(|e| wrong_here(e.to_string()))?;
         if leaf.seq != seq || leaf.v != 1 {
-            return wrong(place(), format!("another leaf, {}, stands there", leaf.seq));
+            return Err(wrong_here(format!("another leaf, {}, stands there", leaf.seq)));
         }
         match prev {
+            None => (seam.prev, seam.first_at) = (leaf.prev.to_string(), leaf.at),
             Some(prev) if Hash::from_hex(&leaf.prev) != Some(prev) => {
-                return wrong(place(), "it does not follow the leaf before");
+                return Err(wrong_here("it does not follow the leaf before".to_owned()));
             }
-            _ => {}
+            Some(_) if leaf.at < seam.last_at => {
+                return Err(wrong_here("its time is before that of the leaf before".to_owned()));
+            }
+            Some(_) => {}
         }
-        if leaf.at < time {
-            return wrong(place(), "its time is before that of the leaf before");
-        }
-        time = leaf.at;
-        let hash = Hash::of_leaf(&line);
-        if hash.0 != hashes[usize::try_from(32 * (seq - from)).unwrap_or(0)..][..32] {
-            return wrong(place(), "its hash is not the one in tree.0");
-        }
+        seam.last_at = leaf.at;
         prev = Some(hash);
-        told.seams.entry(from).or_insert_with(|| Seam { prev: leaf.prev.to_string(), first_at: time, last_at: 0 });
-        if let Some(seam) = told.seams.get_mut(&from) {
-            seam.last_at = time;
-        }
-        at(place(), told.listen(&leaf, subject.id, prices))?;
+        told.listen(&leaf, subject.id, prices).map_err(|e| wrong_here(e.to_string()))?;
     }
+    told.seams.insert(from, seam);
     let rest = at(path.display(), lines.fill_buf().map(<[u8]>::is_empty))?;
     if !rest && subject.shelf.dir().join("../../export.json").exists() {
         return wrong(path.display(), "it goes on past the checkpoint");
@@ -379,13 +389,14 @@ fn logs_are_named(folder: &Path, subjects: &[Subject], deployment: &Told) -> Res
 /// The roots that a log must have had, by size, and who says so.
 type Roots = BTreeMap<u64, Vec<(String, String)>>;
 
-fn roots_to_find(subject: &Subject, deployment: &Told, kept: &Kept, keys: &[Verifier]) -> Result<Roots> {
+fn roots_to_find(subject: &Subject, deployment: Option<&Told>, kept: &Kept, keys: &[Verifier]) -> Result<Roots> {
     let mut roots = Roots::new();
     let mut say = |size, root: String, who: String| roots.entry(size).or_default().push((root, who));
     say(subject.signed.size, subject.signed.root.hex(), "its checkpoint".to_owned());
     let mut before = 0;
     let id = subject.id.to_string();
-    for (seq, named) in deployment.named.iter().filter(|(_, named)| named.log == id) {
+    let all = deployment.into_iter().flat_map(|told| &told.named);
+    for (seq, named) in all.filter(|(_, named)| named.log == id) {
         if named.size < before {
             return wrong(format!("log deployment, leaf {seq}"), format!("log {id} has become smaller"));
         }
@@ -410,46 +421,41 @@ fn roots_to_find(subject: &Subject, deployment: &Told, kept: &Kept, keys: &[Veri
     Ok(roots)
 }
 
-/// One pass over the hashes: every root that anyone has named, the seams between files, and purges.
+/// Every root that anyone has named, the seams between files, and purges. A file's own root is that of
+/// a whole subtree, so the tree above the files is built of those.
 fn tree(subject: &Subject, mut roots: Roots, told: &Told) -> Result<()> {
     let id = subject.id;
+    let place = |seq: u64| format!("log {id}, leaf {seq}");
     for purge in &told.purges {
         roots.entry(purge.to).or_default().push((purge.root.clone(), "a `purge` leaf".to_owned()));
     }
-    let path = subject.shelf.tree(0);
-    let mut file = BufReader::with_capacity(1 << 16, at(path.display(), File::open(&path))?);
-    let mut frontier = Frontier::default();
+    let mut above = Frontier::default();
     let mut before = Hash::NONE;
     let mut last_at = 0;
-    loop {
-        let size = frontier.size();
-        for (root, who) in roots.remove(&size).unwrap_or_default() {
-            if root != frontier.root().hex() {
+    for (size, root) in &told.roots {
+        let from = (size - 1) / CHUNK * CHUNK;
+        let whole = above.root_with(*root);
+        for (named, who) in roots.remove(size).unwrap_or_default() {
+            if named != whole.hex() {
                 return wrong(
                     format!("log {id}"),
                     format!("its first {size} leaves have another root than {who} says"),
                 );
             }
         }
-        if size.is_multiple_of(CHUNK) && size < subject.signed.size {
-            match told.seams.get(&size) {
-                Some(seam) if seam.prev != before.hex() || seam.first_at < last_at => {
-                    return wrong(format!("log {id}, leaf {size}"), "it does not follow the leaf before");
-                }
-                Some(seam) => last_at = seam.last_at,
-                None if told.purges.iter().any(|p| (p.from..p.to).contains(&size)) => {}
-                None => {
-                    return wrong(subject.shelf.leaves(size / CHUNK).display(), "it is gone, and no `purge` says so");
-                }
+        if !size.is_multiple_of(CHUNK) && *size != subject.signed.size {
+            continue;
+        }
+        match told.seams.get(&from) {
+            Some(seam) if seam.prev != before.hex() || seam.first_at < last_at => {
+                return wrong(place(from), "it does not follow the leaf before");
             }
+            Some(seam) => last_at = seam.last_at,
+            None if told.purges.iter().any(|p| (p.from..p.to).contains(&from)) => {}
+            None => return wrong(subject.shelf.leaves(from / CHUNK).display(), "it is gone, and no `purge` says so"),
         }
-        if size == subject.signed.size {
-            break;
-        }
-        let mut hash = [0; 32];
-        at(path.display(), file.read_exact(&mut hash))?;
-        before = Hash(hash);
-        frontier.push(before);
+        before = at(subject.shelf.tree(0).display(), subject.shelf.read_hashes(0, size - 1, 1))?[0];
+        above.push(*root);
     }
     match roots.keys().next() {
         Some(size) => wrong(format!("log {id}"), format!("it is smaller than {size} leaves")),
