@@ -52,6 +52,7 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Option<Arc<Audit>>> {
         },
         segment_bytes: config.audit.journal_file,
         clock: Arc::new(clock::unix_micros),
+        witnesses: crate::witnesses::of(config)?,
         software: concat!("tollgate ", env!("CARGO_PKG_VERSION")).to_owned(),
         on_failure: Box::new(|what| {
             tracing::error!(

@@ -45,6 +45,7 @@ mod surface;
 mod tally;
 mod trail;
 mod upstream;
+mod witnesses;
 
 pub use cli::run;
 pub use filters::Filters;

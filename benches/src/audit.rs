@@ -81,6 +81,7 @@ fn fill(data: &Path, requests: u64) -> anyhow::Result<f64> {
         retention: Retention::default(),
         segment_bytes: SEGMENT_BYTES,
         clock: Arc::new(|| 1_795_000_000_000_000),
+        witnesses: None,
         software: "bench".to_owned(),
         on_failure: Box::new(|what| panic!("{what}")),
     })?;

@@ -320,8 +320,23 @@ pub struct Audit {
     pub detail_retention_days: Option<u32>,
     /// Whether details hold the client's address.
     pub keep_ip: bool,
+    /// Who signs that the log only grew.
+    pub witnesses: Vec<Witness>,
     /// The size of a file of the journal, in bytes.
     pub journal_file: u64,
+}
+
+/// A witness of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// Where it is.
+    pub url: String,
+    /// The same, taken apart.
+    pub base: BaseUrl,
+    /// Its verifier key; whether it is one, the audit log says.
+    pub key: String,
+    /// Where it stands in the file, for messages.
+    pub at: String,
 }
 
 /// What the audit log promises.

@@ -414,7 +414,21 @@ pub(crate) struct AuditFile {
     pub(crate) detail_retention_days: Option<NonZeroU32>,
     /// Whether details hold the client's address. Default: yes. Changes need a restart.
     pub(crate) keep_ip: Option<bool>,
+    /// Who signs, elsewhere, that the log only grew (C2SP tlog-witness). A witness that does not answer
+    /// within two seconds is left out, and asked again later. Changes need a restart.
+    #[serde(default)]
+    pub(crate) witnesses: Vec<WitnessFile>,
     /// The size of a file of the journal; three are kept on disk. Default: 16MiB; at least 1MiB. Changes
     /// need a restart.
     pub(crate) journal_file: Option<Located<Size>>,
+}
+
+/// A witness of the audit log: `tollgate witness`, or any other that speaks C2SP tlog-witness.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WitnessFile {
+    /// Where it is; `/add-checkpoint` is put after it.
+    pub(crate) url: Text,
+    /// Its verifier key, `name+id+base64`, as it prints it when it starts.
+    pub(crate) key: Text,
 }

@@ -31,7 +31,7 @@ use std::path::Path;
 
 pub use checked::{
     Audit, AuditMode, BaseUrl, Config, Endpoint, FilterEntry, HealthPolicy, Key, KeyHashing, KeyLimits, Limits, Listen,
-    Log, LogFormat, LogLevel, Model, PriceKey, Provider, Route, Server, Timeouts, Tls,
+    Log, LogFormat, LogLevel, Model, PriceKey, Provider, Route, Server, Timeouts, Tls, Witness,
 };
 pub use init::init;
 pub use matching::{Match, Pattern};

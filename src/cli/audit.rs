@@ -326,6 +326,7 @@ fn open(data: &Path) -> Result<std::sync::Arc<Audit>, OpenError> {
         retention: Retention::default(),
         segment_bytes: SEGMENT_BYTES,
         clock: std::sync::Arc::new(clock::unix_micros),
+        witnesses: None,
         software: concat!("tollgate audit ", env!("CARGO_PKG_VERSION")).to_owned(),
         on_failure: Box::new(|what| eprintln!("tollgate: {what}")),
     })

@@ -8,6 +8,7 @@ mod init;
 mod key;
 mod schema;
 mod serve;
+mod witness;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,6 +68,8 @@ enum Command {
     /// Verify, show, export the audit log, and prove what is in it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Watch somebody else's audit log, and sign that it only grew.
+    Witness(witness::WitnessArgs),
 }
 
 /// Which file.
@@ -101,6 +104,7 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Schema(schema) => schema.run(),
         Command::Key(key) => key.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Witness(witness) => witness.run(),
     };
     match done.unwrap_or_else(|exit| exit) {
         Exit::Ok => ExitCode::SUCCESS,

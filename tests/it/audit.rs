@@ -371,3 +371,48 @@ fn a_bit_an_end_and_an_order_are_missed_by_neither_verifier() {
     }
     verify(&out, &[]).expect("whole again");
 }
+
+#[test]
+fn a_witness_signs_that_the_log_only_grew_and_is_asked_for_by_an_auditor() {
+    let mut world = World::steady();
+    world.record_of(&world.chat(Chat::only("steady")));
+    world.signal("TERM");
+    world.wait_for_exit();
+    let keys = fs::read_to_string(world.data().join("keys/log.pub")).expect("keys");
+    let address = format!("{}:4010", world.address);
+    let mut witness = Command::new(TOLLGATE)
+        .args([
+            "witness",
+            "--name",
+            "auditor.example/one",
+            "--listen",
+            &address,
+            "--log",
+            keys.trim_end(),
+            "--data-dir",
+        ])
+        .arg(world.folder().join("witness"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut said = String::new();
+    let out = witness.stdout.take().expect("its output is piped");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut said).expect("it says its key");
+    let key = said.trim_end().rsplit(' ').next().expect("a key").to_owned();
+    until("the witness listens", || std::net::TcpStream::connect(&address).ok());
+    world.write(&format!("{}audit: {{witnesses: [{{url: \"http://{address}\", key: \"{key}\"}}]}}\n", world.yaml));
+    let world = world.start_again();
+    let answer = world.chat(Chat::only("steady"));
+    world.record_of(&answer);
+    let note = || fs::read_to_string(world.data().join("logs/deployment/checkpoint")).expect("a checkpoint");
+    until("the witness has signed", || note().contains("auditor.example/one").then_some(()));
+    let out = world.verified_export("export");
+    verify(&out, &["--witness", &key]).expect("it is signed by the witness");
+    witness.kill().expect("it ran");
+    witness.wait().expect("it ended");
+    world.record_of(&world.chat(Chat::only("steady")));
+    until("a checkpoint without it", || (!note().contains("auditor.example/one")).then_some(()));
+    let later = world.verified_export("later");
+    let wrong = verify(&later, &["--witness", &key]).expect_err("nobody has seen that one");
+    assert!(wrong.contains("auditor.example/one") || wrong.contains("not signed"), "{wrong}");
+}

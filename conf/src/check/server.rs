@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
-use crate::checked::{Audit, Listen, Log, Server, Tls};
+use tollgate_translate::Dialect;
+
+use crate::checked::{Audit, Listen, Log, Server, Tls, Witness};
 use crate::defaults;
-use crate::file::{AuditFile, ListenFile, LogFile, ServerFile, Text, TlsFile};
+use crate::file::{AuditFile, ListenFile, LogFile, ServerFile, Text, TlsFile, WitnessFile};
 use crate::located::Located;
 
 use super::Desk;
+use super::providers::base;
 
 /// A file of the audit journal.
 const JOURNAL_FILE: u64 = 16 << 20;
@@ -127,7 +130,7 @@ pub(super) fn log(file: LogFile, desk: &Desk<'_>) -> Log {
 }
 
 pub(super) fn audit(file: &AuditFile, desk: &mut Desk<'_>) -> Audit {
-    let AuditFile { mode, retention_days, detail_retention_days, keep_ip, journal_file } = file;
+    let AuditFile { mode, retention_days, detail_retention_days, keep_ip, witnesses, journal_file } = file;
     if let Some(size) = journal_file.as_ref().filter(|size| size.value.0 < JOURNAL_FILE_MIN) {
         desk.note(size, "a file of the journal is at least 1MiB long", "write `16MiB`");
     }
@@ -136,6 +139,18 @@ pub(super) fn audit(file: &AuditFile, desk: &mut Desk<'_>) -> Audit {
         retention_days: retention_days.map(Into::into),
         detail_retention_days: detail_retention_days.map(Into::into),
         keep_ip: keep_ip.unwrap_or(true),
+        witnesses: witnesses.iter().filter_map(|witness| self::witness(witness, desk)).collect(),
         journal_file: journal_file.as_ref().map_or(JOURNAL_FILE, |size| size.value.0),
     }
+}
+
+fn witness(file: &WitnessFile, desk: &mut Desk<'_>) -> Option<Witness> {
+    let WitnessFile { url, key } = file;
+    let base = base(url, Some(Dialect::OpenAi), desk)?;
+    let is_key = key.splitn(3, '+').filter(|part| !part.is_empty()).count() == 3;
+    if !is_key {
+        desk.note(key, "this is not a verifier key", "copy what `tollgate witness` prints when it starts");
+    }
+    let at = desk.document.at(key.place);
+    is_key.then(|| Witness { url: url.value.clone(), base, key: key.value.clone(), at })
 }

@@ -27,6 +27,7 @@ use crate::segment::{self, Segment};
 use crate::shelf::Shelf;
 use crate::totals::Totals;
 use crate::vault::{self, Key, TenantKeys, draw, replace};
+use crate::witness::{Post, Remote};
 
 /// What the log promises before an answer goes out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// Microseconds since 1970.
     pub clock: Clock,
+    /// Who cosigns the deployment's checkpoint, and how to reach them.
+    pub witnesses: Option<(Vec<Remote>, Post)>,
     /// Who writes, for the `start` leaf.
     pub software: String,
     /// Called once when the disk has failed or does not hold what was written: the process must end,
@@ -147,7 +150,7 @@ impl Audit {
     }
 
     fn start(settings: Settings, lock_file: File, found: Found) -> io::Result<Arc<Self>> {
-        let Settings { data, mode, retention, segment_bytes, clock, software, on_failure } = settings;
+        let Settings { data, mode, retention, segment_bytes, clock, witnesses, software, on_failure } = settings;
         let Found { deployment, master, keyring, logs, keys, tenants, open, journal } = found;
         let shared = Arc::new(Shared::new());
         let keys = Arc::new(Mutex::new(keys));
@@ -181,6 +184,7 @@ impl Audit {
             keys: Arc::clone(&keys),
             keyring,
             tenants: Arc::clone(&tenants),
+            witnesses,
             totals: totals(&data, &logs)?,
             logs,
             refusals: Arc::clone(&refusals),
@@ -560,6 +564,7 @@ mod tests {
             retention: Retention::default(),
             segment_bytes: 1 << 20,
             clock: Arc::new(move || now),
+            witnesses: None,
             software: "test".to_owned(),
             on_failure: Box::new(|what| panic!("{what}")),
         }

@@ -26,6 +26,7 @@ mod totals;
 pub mod tree;
 mod vault;
 mod verify;
+mod witness;
 
 pub use audit::{Audit, Mode, OpenError, SEGMENT_BYTES, Settings, forget_projections};
 pub use deeds::{Deed, Retention, ask, log_of};
@@ -35,3 +36,4 @@ pub use prices::{Listed, Long, PriceList};
 pub use receipt::{Consistency, Inclusion, Receipt, ReceiptError};
 pub use totals::{Months, Sum, Totals};
 pub use verify::{Kept, Verified, Wrong, verify};
+pub use witness::{Post, REQUEST_BYTES_MAX, Remote, Reply, Witness};

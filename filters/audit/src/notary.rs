@@ -25,6 +25,7 @@ use crate::shelf::Shelf;
 use crate::totals::Totals;
 use crate::tree::Frontier;
 use crate::vault::{self, TenantKeys, replace};
+use crate::witness::{Post, Remote};
 
 /// How long it waits for something to do.
 const TICK: Duration = Duration::from_millis(100);
@@ -69,6 +70,7 @@ pub(crate) struct Notary {
     pub(crate) keys: Arc<Mutex<HashMap<LogId, TenantKeys>>>,
     pub(crate) keyring: Keyring,
     pub(crate) tenants: Arc<Mutex<HashMap<String, LogId>>>,
+    pub(crate) witnesses: Option<(Vec<Remote>, Post)>,
     pub(crate) logs: BTreeMap<LogId, Kept>,
     pub(crate) totals: Totals,
     pub(crate) refusals: Arc<Refusals>,
@@ -292,12 +294,29 @@ impl Notary {
 
     /// Signs a checkpoint and puts it in the place of the one before.
     fn publish(&mut self, id: LogId, checkpoint: &Checkpoint) -> Result<(), Fault> {
-        let note = checkpoint.sign(&self.keyring.signer);
+        let mut note = checkpoint.sign(&self.keyring.signer);
+        if id == LogId::DEPLOYMENT {
+            note += &self.cosigned(&note, checkpoint.size);
+        }
         let kept = self.kept(id)?;
         replace(&kept.log.shelf.dir().join("checkpoint"), note.as_bytes(), 0o644)?;
         kept.log.signed = checkpoint.size;
         kept.signed_root = checkpoint.root;
         Ok(())
+    }
+
+    /// What the witnesses sign under the deployment's checkpoint. One that does not answer is left out.
+    fn cosigned(&mut self, note: &str, size: u64) -> String {
+        let Some((witnesses, post)) = &mut self.witnesses else { return String::new() };
+        let shelf = Shelf::at(self.data.join("logs").join(LogId::DEPLOYMENT.to_string()));
+        let mut lines = String::new();
+        for witness in witnesses {
+            match witness.cosign(&shelf, note, size, post) {
+                Ok(line) => lines.extend(line),
+                Err(error) => tracing::warn!(%error, "a checkpoint is published without a witness"),
+            }
+        }
+        lines
     }
 
     /// Signs everything anew, after a change of key.
