@@ -5,7 +5,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench setup docs grafana clean
+.PHONY: help demo test lint bench crash mutate setup docs grafana clean
 
 help: ## Say what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,6 +26,14 @@ bench: ## Measure against a bare Pingora pass-through; writes benches/RESULTS.md
 	@scripts/setup build
 	$(CARGO) build --locked --release -p tollgate -p tollgate-bench
 	target/release/bench --write benches/RESULTS.md --date "$$(date +%F)"
+
+crash: ## 200 crashes under load: what was answered is on record. TOLLGATE_CRASH_ROUNDS asks for more.
+	@scripts/setup build test
+	TOLLGATE_CRASH_ROUNDS=$${TOLLGATE_CRASH_ROUNDS:-200} $(CARGO) test --locked -p tollgate --test it -- crash:: --nocapture
+
+mutate: ## 10,000 changes of an audit log: the auditor's own verifier finds every one.
+	@scripts/setup test
+	.venv/bin/python tests/audit/mutate.py --count 10000
 
 docs: ## Write what is generated: schemas, configuration reference, error reference, dashboards.
 	UPDATE=1 $(CARGO) test --locked -p tollgate-conf -p tollgate current

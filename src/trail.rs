@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use pingora::proxy::Session;
 use serde::Serialize;
 use smallvec::SmallVec;
@@ -25,6 +25,8 @@ use crate::off_worker::{THRESHOLD_BYTES, off_worker};
 use crate::plan::Plan;
 use crate::tally::Tally;
 
+/// Where a client puts words of its own by which it sorts its requests; LiteLLM's users know the second.
+static TAGS: [HeaderName; 2] = [HeaderName::from_static("x-tollgate-tags"), HeaderName::from_static("x-litellm-tags")];
 /// What a client says of itself is cut after this many bytes.
 const FOREIGN_BYTES_MAX: usize = 256;
 
@@ -42,6 +44,7 @@ pub(crate) struct Trail {
     answer: Option<Digest>,
     ip: Option<IpAddr>,
     user_agent: Option<HeaderValue>,
+    tags: Option<HeaderValue>,
     /// The vendor found fault with the request.
     pub(crate) vendor_refused: bool,
 }
@@ -66,6 +69,10 @@ struct DetailText<'a> {
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<Cow<'a, str>>,
 }
@@ -85,7 +92,9 @@ impl Tally {
         trail.log = Some(holder.log);
         trail.started_us = clock::unix_micros();
         trail.answer = Some(Digest::default());
-        trail.user_agent = session.req_header().headers.get(header::USER_AGENT).cloned();
+        let headers = &session.req_header().headers;
+        trail.user_agent = headers.get(header::USER_AGENT).cloned();
+        trail.tags = TAGS.iter().find_map(|name| headers.get(name)).cloned();
         if books.keep_ip {
             trail.ip = session.downstream_session.client_addr().and_then(|a| Some(a.as_inet()?.ip()));
         }
@@ -246,14 +255,20 @@ impl Tally {
         let answer = self.trail.answer.take().map(|digest| digest.finish().hex());
         let asked = self.exchange.as_ref().map(|x| &*x.call.model).filter(|asked| !self.is_known(asked));
         let agent = self.trail.user_agent.as_ref().map(|v| String::from_utf8_lossy(cut(v.as_bytes())));
+        let tags = self.trail.tags.as_ref().map_or(Cow::Borrowed(""), |v| String::from_utf8_lossy(cut(v.as_bytes())));
+        let end_user = self.exchange.as_ref().and_then(|x| x.call.end_user.as_deref());
+        let end_user = end_user.map(|user| &user[..user.floor_char_boundary(FOREIGN_BYTES_MAX)]);
         let text = DetailText {
             answer,
             asked: asked.map(|asked| &asked[..asked.floor_char_boundary(FOREIGN_BYTES_MAX)]),
             body: self.trail.body.map(|hash| hash.hex()),
             ip: self.trail.ip.map(|ip| ip.to_string()),
+            tags: tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect(),
+            user: end_user,
             user_agent: agent,
         };
-        let subject = self.caller.as_ref()?.key_id.to_string();
+        // Whose the detail is, for whoever asks that it be destroyed.
+        let subject = end_user.unwrap_or(&self.caller.as_ref()?.key_id).to_owned();
         Some(Detail { subject, salt: draw()?, json: canonical::write(&text) })
     }
 }

@@ -21,17 +21,21 @@ use crate::upstream::Upstreams;
 const PATIENCE: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
-/// The witnesses of a configuration, if it has any.
+/// The witnesses of a configuration.
+pub(crate) fn remotes(config: &Config) -> anyhow::Result<Vec<Remote>> {
+    let remote = |witness: &tollgate_conf::Witness| {
+        let key = Verifier::parse(&witness.key).with_context(|| format!("{}: not a verifier key", witness.at))?;
+        Ok(Remote::new(&witness.url, key))
+    };
+    config.audit.witnesses.iter().map(remote).collect()
+}
+
+/// The same, and how to reach them; `None` where there are none.
 pub(crate) fn of(config: &Config) -> anyhow::Result<Option<(Vec<Remote>, Post)>> {
     if config.audit.witnesses.is_empty() {
         return Ok(None);
     }
-    let remotes = config.audit.witnesses.iter().map(|witness| {
-        let key =
-            Verifier::parse(&witness.key).with_context(|| format!("{}: `key` is not a verifier key", witness.at))?;
-        Ok(Remote::new(&witness.url, key))
-    });
-    let remotes = remotes.collect::<anyhow::Result<_>>()?;
+    let remotes = remotes(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pools = Arc::new(Upstreams::new(ConnectorOptions::new(4)));
     let post: Post = Box::new(move |url, body| {

@@ -80,6 +80,11 @@ struct Cli {
 enum Role {
     /// The simulated vendor, in a process of its own; it ends with its standard input.
     Vendor,
+    /// Verifies an audit log, in a process of its own.
+    Verify {
+        /// The export.
+        export: PathBuf,
+    },
     /// The bare pass-through, in a process of its own.
     Bare {
         /// Where it listens.
@@ -96,6 +101,7 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.role {
         Some(Role::Vendor) => contender::be_a_vendor(),
+        Some(Role::Verify { export }) => audit::be_a_verifier(&export),
         Some(Role::Bare { listen, upstream, threads }) => bare::serve(listen, upstream, threads),
         None if cli.quick => quick(&cli),
         None if cli.audit => {

@@ -139,6 +139,7 @@ mod tests {
                 stream: true,
                 wants_usage: false,
                 max_output: None,
+                end_user: None,
                 tools: false,
                 spans: Spans::default(),
             },

@@ -147,7 +147,8 @@ pub(super) struct Erase {
     /// The tenant.
     #[arg(long)]
     tenant: String,
-    /// The public id of the key whose requests' details are to go.
+    /// The end user whose requests' details are to go, as the client named it; the public id of the key,
+    /// for requests that named none.
     #[arg(long)]
     subject: String,
     /// The reason; the log will hold it.

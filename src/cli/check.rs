@@ -9,6 +9,7 @@ pub(super) fn run(file: &ConfigFile, filters: &Filters) -> Done {
     let config = file.load()?;
     let live =
         Live::build(&config, filters, &Metrics::new(), None, None).map_err(|e| Exit::Config(format!("{e:#}")))?;
+    crate::witnesses::remotes(&config).map_err(|e| Exit::Config(format!("{e:#}")))?;
     print(&format!(
         "{}: correct. {} endpoints, {} model names, {} routes, {} keys, {} filters\n",
         file.config.display(),

@@ -319,18 +319,19 @@ def fresh_key(story, other, draw):
 
 
 def forged_rotation(story, other, draw):
-    """A thief of nothing announces a key of his own and signs all with it; he has not the key before."""
+    """Somebody announces a key of his own and signs all with it; he has not the key before."""
     story = story.copy()
     old, story.keys[-1] = story.keys[-1], any_key(draw)
-    how = draw.choice(("the new key signs for itself", "the old line", "an older text", "a new key at the end"))
+    how = draw.choice(("the new key signs for itself", "the old line", "under the id of the key before", "a new key at the end"))
     forger = story.keys[-1]
     for event in story.events:
         if event[2] == "key" and how != "a new key at the end":
             record = sample.announcement(story.origin, story.keys[-1], forger)
             if how == "the old line":
                 record["signed"] = event[3]["signed"]
-            elif how == "an older text":  # the id of the key before, over what the forger signed
-                raw = sample.key_id(story.origin, 1, story.keys[0]) + sample.base64.b64decode(record["signed"][-92:])[4:]
+            elif how == "under the id of the key before":
+                signature = sample.base64.b64decode(record["signed"][-92:])[4:]
+                raw = sample.key_id(story.origin, 1, story.keys[0]) + signature
                 record["signed"] = f"— {story.origin} {sample.b64(raw)}"
             event[3] = record
     if how == "a new key at the end":
@@ -342,7 +343,7 @@ def forged_rotation(story, other, draw):
 
 
 def tenant_renamed_and_signed(story, other, draw):
-    """Another tenant's name in log.json and in all leaves, or in the last ones of the deployment's log."""
+    """Another tenant's name in log.json and in all leaves, signed: the kept checkpoints tell."""
     story = story.copy()
     log = draw.choice(list(story.tenants))
     story.tenants = {**story.tenants, log: draw.choice(("umbrella", "", "acme "))}

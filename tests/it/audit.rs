@@ -83,6 +83,8 @@ fn every_request_leaves_a_record_that_anyone_can_verify() {
     assert!(plain["usage"]["output"].as_u64() > Some(0) && plain["detail"].as_str().is_some(), "{plain}");
     let streamed = world.record_of(&world.chat(Chat::only("claude").streamed()));
     assert_eq!((&streamed["stream"], streamed["asked"].as_str()), (&true.into(), Some("only-claude")));
+    let named = Chat::only("steady").with("user", "ann".into());
+    world.record_of(&world.chat_with(&[("x-tollgate-tags", "nightly, eu")], named));
     let refused = world.record_of(&world.chat(Chat::to("private words")));
     assert_eq!(refused["error"], serde_json::json!({"code": "model_not_found", "whose": "client"}));
     assert!(!refused.to_string().contains("private words"), "a client's own words are not for the log");
@@ -94,7 +96,9 @@ fn every_request_leaves_a_record_that_anyone_can_verify() {
         .expect("logs")
         .filter_map(|log| fs::read_to_string(log.expect("a folder").path().join("details.jsonl")).ok());
     let details: String = details.collect();
-    assert!(details.contains("private words") && details.contains("\"ip\":\"127."), "{details}");
+    for kept in ["private words", "\"ip\":\"127.", "\"tags\":[\"nightly\",\"eu\"],\"user\":\"ann\""] {
+        assert!(details.contains(kept), "{details}");
+    }
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub struct Call {
     pub wants_usage: bool,
     /// The client's cap on output tokens.
     pub max_output: Option<u64>,
+    /// Whom the client says that it asks for: OpenAI's `safety_identifier`, or `user` before it.
+    pub end_user: Option<Box<str>>,
     /// Whether it brings tools.
     pub tools: bool,
     /// Where the members that may be touched stand.

@@ -684,6 +684,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_old_is_dropped_and_its_hashes_and_totals_stay() {
+        const DAY_US: u64 = 24 * HOUR_US;
+        let scratch = Scratch::new();
+        let data = scratch.path();
+        let audit = Audit::open(settings(data, DAY_US)).expect("opened");
+        let log = audit.log_of("acme").expect("a log");
+        for i in 0..crate::shelf::CHUNK + 10 {
+            audit.end(log, u128::from(i + 1).to_le_bytes(), record("a"), (i < 3).then(detail));
+        }
+        audit.close();
+        drop(audit);
+        let before = Totals::load(data);
+        let retention = Retention { details_days: Some(90), leaves_days: Some(30) };
+        let audit = Audit::open(Settings { retention, ..settings(data, 200 * DAY_US) }).expect("opened");
+        audit.close();
+        let shelf = audit.shelf(log);
+        drop(audit);
+        assert!(!shelf.leaves(0).exists() && !shelf.details(0).exists() && shelf.leaves(1).exists());
+        let last =
+            serde_json::from_slice::<Leaf<'_>>(&shelf.leaf(shelf.signed().expect("signed") - 1).expect("a leaf"))
+                .map(|leaf| leaf.kind);
+        assert_eq!(last.expect("a leaf"), Kind::Purge);
+        crate::verify(data, &crate::Kept::default()).expect("it still holds");
+        let export = data.join("export");
+        crate::export(data, &export, true).expect("exported");
+        crate::verify(&export, &crate::Kept::default()).expect("the export holds");
+        crate::forget_projections(data).expect("forgotten");
+        Audit::open(settings(data, 200 * DAY_US)).expect("opened").close();
+        let after = Totals::load(data);
+        assert_eq!(before.logs, after.logs, "what was dropped is still counted");
+        assert!(shelf.receipt(5).is_err() && shelf.prove_inclusion(5, None).is_ok(), "its hash is still in the tree");
+    }
+
+    #[test]
     fn an_erased_subject_is_gone_from_the_folder_and_the_log_says_so() {
         let scratch = Scratch::new();
         let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");

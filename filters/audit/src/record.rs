@@ -271,10 +271,10 @@ impl Head {
     }
 }
 
-/// A leaf as it is read back.
+/// A leaf as it is read back; its record as text, or taken apart.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Leaf<'a> {
+pub struct Leaf<'a, R = &'a serde_json::value::RawValue> {
     /// Microseconds since 1970.
     pub at: u64,
     /// What it is about.
@@ -283,8 +283,7 @@ pub struct Leaf<'a> {
     #[serde(borrow)]
     pub prev: Text<'a>,
     /// What it says.
-    #[serde(borrow)]
-    pub record: &'a serde_json::value::RawValue,
+    pub record: R,
     /// Its place.
     pub seq: u64,
     /// 1.

@@ -7,11 +7,24 @@ pub(crate) fn month_of(us: u64) -> u32 {
     year * 12 + month - 1
 }
 
-/// `2026-11`.
+/// A month as text, on the stack.
+pub(crate) struct MonthText([u8; 7]);
+
+impl std::ops::Deref for MonthText {
+    type Target = str;
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// `2026-11`. Years past 9999 are not told apart.
 #[must_use]
-pub(crate) fn month_text(us: u64) -> String {
+pub(crate) fn month_text(us: u64) -> MonthText {
     let (year, month) = civil(us);
-    format!("{year:04}-{month:02}")
+    let year = year.min(9999);
+    let digits = [year / 1000, year / 100 % 10, year / 10 % 10, year % 10, month / 10, month % 10];
+    let [a, b, c, d, e, f] = digits.map(|digit| b"0123456789"[digit as usize]);
+    MonthText([a, b, c, d, b'-', e, f])
 }
 
 /// Year and month, by the era arithmetic of proleptic Gregorian calendars: eras of 400 years begin
@@ -44,7 +57,7 @@ mod tests {
             (47_540, "2100-02"),
             (47_541, "2100-03"),
         ] {
-            assert_eq!(month_text(days * day), text, "{days}");
+            assert_eq!(&*month_text(days * day), text, "{days}");
         }
         assert_eq!(month_of(31 * day), 1970 * 12 + 1);
     }

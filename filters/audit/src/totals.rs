@@ -135,7 +135,11 @@ fn purges(shelf: &Shelf, size: u64) -> io::Result<Vec<(u64, Purge)>> {
 
 /// Adds one record to its month and model.
 pub(crate) fn add_record(months: &mut Months, record: &Record<'_>) {
-    let of_month = months.entry(month_text(record.started_us)).or_default();
+    let month = month_text(record.started_us);
+    if !months.contains_key(&*month) {
+        months.insert(month.to_owned(), BTreeMap::new());
+    }
+    let Some(of_month) = months.get_mut(&*month) else { return };
     let model = record.model.as_deref().unwrap_or("-");
     let sum = match of_month.get_mut(model) {
         Some(sum) => sum,

@@ -47,6 +47,8 @@ struct Known<'a> {
     max_tokens: Option<Value<'a>>,
     max_completion_tokens: Option<Value<'a>>,
     tools: Option<Value<'a>>,
+    safety_identifier: Option<Value<'a>>,
+    user: Option<Value<'a>>,
 }
 
 impl<'a> Known<'a> {
@@ -61,6 +63,8 @@ impl<'a> Known<'a> {
                 "max_tokens" => &mut known.max_tokens,
                 "max_completion_tokens" => &mut known.max_completion_tokens,
                 "tools" => &mut known.tools,
+                "safety_identifier" => &mut known.safety_identifier,
+                "user" => &mut known.user,
                 _ => continue,
             };
             *slot = (*value != "null").then_some(Value { json: value, text });
@@ -87,6 +91,8 @@ fn chat(body: &Bytes, text: &str, members: &[Member<'_>]) -> Result<Call, Refusa
         stream: known.stream.map_or(Ok(false), |value| value.flag("stream"))?,
         wants_usage: known.stream_options.map_or(Ok(false), Value::include_usage)?,
         max_output: max_completion_tokens.or(max_tokens).flatten(),
+        // What is no name is the vendor's to refuse: nothing here is decided by it.
+        end_user: known.safety_identifier.or(known.user).and_then(|user| user.name("user").ok()),
         tools: known.tools.map_or(Ok(false), |value| value.array("tools", "an array of tools"))?,
         spans: Spans {
             open: memchr(b'{', body).map_or(0, |at| at + 1),

@@ -12,6 +12,7 @@ fn call(body: &Value) -> Call {
         stream: false,
         wants_usage: false,
         max_output: None,
+        end_user: None,
         tools: false,
         spans: Spans::default(),
     }
