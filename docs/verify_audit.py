@@ -101,7 +101,7 @@ class Audit:
                 follows = {"at": at, "kind": kind, "prev": before.hex(), "record": record, "seq": seq, "v": 1}
                 chained = dump(follows) == line and sha256(b"\0" + line[:-1]).digest() == hashes[32 * seq:32 * seq + 32]
                 need(chained, where, "does not follow the leaf before, or its hash is not that in tree.0")
-                need((kind, record) == ("open", opening) if seq == 0 else kind in kinds, where, f"no place for `{kind}`")
+                need((kind, record) == ("open", opening) if seq == 0 else kind in kinds, where, f"misplaced `{kind}`")
                 if kind in ("request", "lost"): self.check_request(seq, record, where)
                 elif kind == "erase":
                     for start, end in record["seqs"]: self.missing.difference_update(range(start, min(end, seq)))

@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     config: Configured,
     process: Process,
     filter_duration: HistogramVec,
+    /// The audit log.
+    pub(crate) audit: AuditMetrics,
     /// Total time minus waiting for upstreams.
     pub(crate) overhead: Histogram,
     /// Requests that are open now.
@@ -72,6 +74,17 @@ struct Process {
     resident_memory: IntGauge,
     cpu_seconds: Gauge,
     open_files: IntGauge,
+}
+
+/// The audit log.
+pub(crate) struct AuditMetrics {
+    /// Records that were handed to the journal.
+    pub(crate) records: IntCounter,
+    /// How long answers waited for the disk before they began, and before they ended.
+    pub(crate) wait_begin: Histogram,
+    pub(crate) wait_end: Histogram,
+    /// 1 while there is room for new requests.
+    pub(crate) accepting: IntGauge,
 }
 
 /// Why building a family cannot fail.
@@ -223,6 +236,22 @@ impl Process {
     }
 }
 
+impl AuditMetrics {
+    fn new(r: &Registry) -> Self {
+        let records = "Records of requests that were handed to the audit log.";
+        let records = IntCounter::new("tollgate_audit_records_total", records).expect(VALID);
+        register(r, &records);
+        let wait = "How long answers waited for the audit log's disk, before they began and before they ended.";
+        let wait = histograms(r, "tollgate_audit_wait_seconds", wait, &["before"], OVERHEAD_BUCKETS);
+        Self {
+            records,
+            wait_begin: wait.with_label_values(&["begin"]),
+            wait_end: wait.with_label_values(&["end"]),
+            accepting: gauge(r, "tollgate_audit_accepting", "1 while the audit log has room for new requests."),
+        }
+    }
+}
+
 impl Metrics {
     /// All families, with the series that are known beforehand at zero.
     pub(crate) fn new() -> Self {
@@ -250,6 +279,7 @@ impl Metrics {
                 FILTER_BUCKETS,
             ),
             in_flight: gauge(r, "tollgate_requests_in_flight", "Requests that are open now."),
+            audit: AuditMetrics::new(r),
             overhead,
             log_dropped,
             registry,

@@ -17,6 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::fail::{Fail, FailKind};
 use crate::gateway::Gateway;
 use crate::live::{Holder, Live, Model};
+use crate::metrics::Metrics;
 use crate::plan::{Plan, Why};
 use crate::trail::Trail;
 
@@ -150,6 +151,11 @@ impl Tally {
         endpoint.metrics.attempted(None, took.as_secs_f64());
         self.first_content = Some(self.began.elapsed());
         self.tried.push(Tried { endpoint: Arc::clone(endpoint), failed: None, sentence: String::new(), took });
+    }
+
+    /// Every metric.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.gateway.metrics
     }
 
     /// The API that was called.

@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue, header};
 use pingora::proxy::Session;
+use prometheus::Histogram;
 use serde::Serialize;
 use smallvec::SmallVec;
 use tollgate_api::{Code, Outcome, Refusal, Usage, UsageSource};
@@ -151,18 +152,22 @@ impl Tally {
 
     /// Waits until the beginning is on disk: no byte of an answer leaves before.
     pub(crate) async fn begun_on_disk(&self) -> Result<(), Refusal> {
-        match (&self.live.books, self.trail.begun) {
-            (Some(books), Some(ticket)) => books.audit.durable(ticket).await.map_err(|_| unavailable()),
-            _ => Ok(()),
-        }
+        let Some(ticket) = self.trail.begun else { return Ok(()) };
+        self.on_disk(ticket, &self.metrics().audit.wait_begin).await
     }
 
     /// Hands over the end, and waits until it is on disk: the last of an answer does not leave before.
     pub(crate) async fn ended_on_disk(&mut self) -> Result<(), Refusal> {
-        match (self.hand_over(), &self.live.books) {
-            (Some(ticket), Some(books)) => books.audit.durable(ticket).await.map_err(|_| unavailable()),
-            _ => Ok(()),
-        }
+        let Some(ticket) = self.hand_over() else { return Ok(()) };
+        self.on_disk(ticket, &self.metrics().audit.wait_end).await
+    }
+
+    async fn on_disk(&self, ticket: Ticket, waited: &Histogram) -> Result<(), Refusal> {
+        let Some(books) = &self.live.books else { return Ok(()) };
+        let began = Instant::now();
+        let durable = books.audit.durable(ticket).await;
+        waited.observe(began.elapsed().as_secs_f64());
+        durable.map_err(|_| unavailable())
     }
 
     /// Hands over the end, once. Waits for nothing.
@@ -172,6 +177,7 @@ impl Tally {
         let detail = self.detail();
         let books = self.live.books.as_ref()?;
         let record = self.record(books, detail.as_ref().map(Detail::commitment));
+        self.metrics().audit.records.inc();
         Some(books.audit.end(log, self.id.bytes(), canonical::write(&record), detail))
     }
 
@@ -281,8 +287,8 @@ fn cut(bytes: &[u8]) -> &[u8] {
 fn price(record: &mut Record<'_>, books: &Books, endpoint: &Endpoint, usage: &Usage) {
     record.prices = Some(books.prices.to_string().into());
     record.cost = endpoint.price(usage).map(|cost| record::Cost {
-        input: cost.input.nano().unsigned_abs(),
-        output: cost.output.nano().unsigned_abs(),
+        input: cost.input.nano().unsigned_abs().min(canonical::INTEGER_MAX),
+        output: cost.output.nano().unsigned_abs().min(canonical::INTEGER_MAX),
     });
     record.fee = record.cost.map(|_| 0);
     record.usage = Some(record::Usage {

@@ -322,14 +322,14 @@ def forged_rotation(story, other, draw):
     """Somebody announces a key of his own and signs all with it; he has not the key before."""
     story = story.copy()
     old, story.keys[-1] = story.keys[-1], any_key(draw)
-    how = draw.choice(("the new key signs for itself", "the old line", "under the id of the key before", "a new key at the end"))
+    how = draw.choice(("the new key signs for itself", "the old line", "the old id", "a new key at the end"))
     forger = story.keys[-1]
     for event in story.events:
         if event[2] == "key" and how != "a new key at the end":
             record = sample.announcement(story.origin, story.keys[-1], forger)
             if how == "the old line":
                 record["signed"] = event[3]["signed"]
-            elif how == "under the id of the key before":
+            elif how == "the old id":
                 signature = sample.base64.b64decode(record["signed"][-92:])[4:]
                 raw = sample.key_id(story.origin, 1, story.keys[0]) + signature
                 record["signed"] = f"— {story.origin} {sample.b64(raw)}"

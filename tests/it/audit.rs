@@ -219,6 +219,7 @@ fn a_full_disk_refuses_new_requests_and_lets_those_in_flight_finish() {
     drop(filler);
     let refused = ask_until_refused(&world);
     assert_eq!((refused.status, refused.code()), (503, "audit_unavailable".to_owned()));
+    world.wait_for_metric("tollgate_audit_accepting", &[], 0.0);
     flying.read_until("[DONE]");
     fs::remove_file(data.join("filler")).expect("room again");
     until("requests are served again", || Some(world.chat(Chat::only("steady"))).filter(|a| a.status == 200));
@@ -374,6 +375,16 @@ fn a_bit_an_end_and_an_order_are_missed_by_neither_verifier() {
         fs::write(&file, whole).expect("written");
     }
     verify(&out, &[]).expect("whole again");
+}
+
+#[test]
+fn changes_of_every_kind_are_found_by_the_auditors_verifier() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let script = format!("{root}/tests/audit/mutate.py");
+    // `make mutate` asks for 10,000.
+    let run = Command::new(format!("{root}/.venv/bin/python")).args([&script, "--count", "400"]).output();
+    let run = run.expect("`make test` installs Python");
+    assert!(run.status.success(), "{}", text(&run));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::keyring::Keyring;
 use crate::log::Arrived;
 use crate::notary::{Fault, Kept, Notary, open_log, origin};
 use crate::prices::PriceList;
-use crate::record::{Kind, LogId};
+use crate::record::{Kind, Leaf, LogId};
 use crate::refusals::Refusals;
 use crate::segment::{self, Segment};
 use crate::shelf::Shelf;
@@ -120,8 +120,8 @@ pub struct Audit {
 /// `deployment.json`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Deployment {
-    deployment: String,
+pub(crate) struct Deployment {
+    pub(crate) deployment: String,
     v: u8,
 }
 
@@ -130,6 +130,8 @@ struct Found {
     deployment: String,
     master: Key,
     keyring: Keyring,
+    /// The key is new, and what is signed was signed by the one before.
+    is_rotated: bool,
     logs: BTreeMap<LogId, Kept>,
     keys: HashMap<LogId, TenantKeys>,
     tenants: HashMap<String, LogId>,
@@ -151,7 +153,7 @@ impl Audit {
 
     fn start(settings: Settings, lock_file: File, found: Found) -> io::Result<Arc<Self>> {
         let Settings { data, mode, retention, segment_bytes, clock, witnesses, software, on_failure } = settings;
-        let Found { deployment, master, keyring, logs, keys, tenants, open, journal } = found;
+        let Found { deployment, master, keyring, is_rotated, logs, keys, tenants, open, journal } = found;
         let shared = Arc::new(Shared::new());
         let keys = Arc::new(Mutex::new(keys));
         let tenants = Arc::new(Mutex::new(tenants));
@@ -183,6 +185,7 @@ impl Audit {
             shared: Arc::clone(&shared),
             keys: Arc::clone(&keys),
             keyring,
+            is_rotated,
             tenants: Arc::clone(&tenants),
             witnesses,
             totals: totals(&data, &logs)?,
@@ -431,7 +434,7 @@ fn take(data: &Path) -> Result<File, OpenError> {
 fn find(data: &Path) -> Result<Found, Fault> {
     let deployment = deployment(data)?;
     let master = vault::master(&data.join("keys/master.key"))?;
-    let keyring = Keyring::open(data, &origin(&deployment, LogId::DEPLOYMENT))?;
+    let mut keyring = Keyring::open(data, &origin(&deployment, LogId::DEPLOYMENT))?;
     name_log(data, &deployment, LogId::DEPLOYMENT, "")?;
     let mut tenants = HashMap::new();
     let mut kept = BTreeMap::new();
@@ -445,11 +448,35 @@ fn find(data: &Path) -> Result<Found, Fault> {
     let journal = segment::read(&data.join("journal"))?;
     remove_spares(&data.join("journal"))?;
     let open = replay(data, &journal, &mut kept)?;
+    let is_rotated = finish_rotation(&mut keyring, &kept)?;
     let mut keys = HashMap::new();
     for log in tenants.values() {
         keys.insert(*log, TenantKeys::load(&data.join("logs").join(log.to_string()), *log, &master)?);
     }
-    Ok(Found { deployment, master, keyring, logs: kept, keys, tenants, open, journal })
+    Ok(Found { deployment, master, keyring, is_rotated, logs: kept, keys, tenants, open, journal })
+}
+
+/// Takes a new key into use whose announcement is in the log already: the process ended in between.
+fn finish_rotation(keyring: &mut Keyring, logs: &BTreeMap<LogId, Kept>) -> Result<bool, Fault> {
+    let Some(next) = keyring.pending()? else { return Ok(false) };
+    let vkey = next.verifier().to_string();
+    if keyring.signer.verifier() == next.verifier() {
+        keyring.drop_pending()?;
+        return Ok(true);
+    }
+    let mut is_announced = false;
+    if let Some(kept) = logs.get(&LogId::DEPLOYMENT) {
+        kept.log.shelf.each_leaf(0, kept.log.size(), &mut |_, line| {
+            let leaf: Leaf<'_> = serde_json::from_slice(line.unwrap_or_default())?;
+            is_announced |= leaf.kind == Kind::Key && leaf.record.get().contains(&vkey);
+            Ok(())
+        })?;
+    }
+    match is_announced {
+        true => keyring.change(next)?,
+        false => keyring.drop_pending()?,
+    }
+    Ok(is_announced)
 }
 
 /// Carries what the journal has into the logs. Returns the requests that never ended.
@@ -552,7 +579,7 @@ fn write_line(path: &Path, value: &impl Serialize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Leaf, Record};
+    use crate::record::Record;
     use crate::scratch::Scratch;
 
     const HOUR_US: u64 = 3_600_000_000;

@@ -17,7 +17,7 @@ use crate::notary::{Fault, Notary};
 use crate::record::{Kind, Leaf, LogId};
 use crate::shelf::{CHUNK, Shelf};
 use crate::time::month_of;
-use crate::totals::{Months, Purge, add_record, merge};
+use crate::totals::{Months, Purge, add_record, merge, purges};
 use crate::vault::{self, SubjectKeyId, draw, replace};
 
 const DAY_US: u64 = 86_400_000_000;
@@ -176,7 +176,9 @@ impl Notary {
         let shelf = kept.log.shelf.clone();
         // The last file stays, whatever its age: the next leaf names the last one's hash.
         let full = kept.log.signed.saturating_sub(1) / CHUNK;
-        let first = (0..full).find(|chunk| shelf.leaves(*chunk).exists()).unwrap_or(full);
+        // What a purge before this one has dropped, also where its files are still there after a crash.
+        let first = purges(&shelf, kept.log.signed)?.iter().map(|(_, purge)| purge.to / CHUNK).max().unwrap_or(0);
+        remove_chunks(&shelf, 0..first)?;
         let mut months = Months::new();
         let mut to = first;
         while to < full && at(&shelf, (to + 1) * CHUNK - 1)? < before {
@@ -194,13 +196,22 @@ impl Notary {
             return Ok(());
         }
         self.sign()?;
-        for chunk in first..to {
-            for path in [shelf.details(chunk), shelf.index(chunk), shelf.leaves(chunk)] {
-                std::fs::remove_file(path)?;
-            }
-        }
+        remove_chunks(&shelf, first..to)?;
         Ok(())
     }
+}
+
+/// Removes files of leaves, and what stands beside them; those that are gone are gone.
+fn remove_chunks(shelf: &Shelf, chunks: std::ops::Range<u64>) -> io::Result<()> {
+    for chunk in chunks {
+        for path in [shelf.details(chunk), shelf.index(chunk), shelf.leaves(chunk)] {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a key signs to announce the one after it.

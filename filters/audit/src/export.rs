@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::deeds::logs;
@@ -15,7 +15,7 @@ use crate::hash::hex;
 use crate::note::{Checkpoint, Note};
 use crate::record::{Kind, Leaf, LogId, Record};
 use crate::shelf::{CHUNK, Shelf};
-use crate::totals::Totals;
+use crate::totals::{Totals, purges};
 use crate::vault::{self, TenantKeys};
 
 /// A gateway that signs right now replaces its checkpoints one after the other.
@@ -27,6 +27,14 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 pub struct Exported {
     /// Leaves of each log.
     pub sizes: BTreeMap<LogId, u64>,
+}
+
+/// `export.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Export {
+    pub(crate) details: bool,
+    v: u8,
 }
 
 /// A `checkpoint` leaf's record.
@@ -77,7 +85,9 @@ pub fn export(data: &Path, out: &Path, details: bool) -> io::Result<Exported> {
         std::fs::copy(data.join(&file), out.join(&file))?;
     }
     totals.store(out)?;
-    std::fs::write(out.join("export.json"), format!("{{\"details\":{details},\"v\":1}}\n"))?;
+    let mut text = crate::canonical::write(&Export { details, v: 1 });
+    text.push(b'\n');
+    std::fs::write(out.join("export.json"), text)?;
     Ok(Exported { sizes })
 }
 
@@ -143,10 +153,9 @@ fn named(shelf: &Shelf, size: u64) -> io::Result<BTreeMap<LogId, (u64, String)>>
 
 /// Copies leaves file by file, and notes which price lists they name.
 fn copy_leaves(from: &Shelf, to: &Shelf, size: u64, prices: &mut BTreeSet<String>) -> io::Result<()> {
-    for chunk in 0..size.div_ceil(CHUNK) {
-        if !from.leaves(chunk).exists() {
-            continue;
-        }
+    // A file may still be there after a crash though a purge has dropped it.
+    let dropped = purges(from, size)?.iter().map(|(_, purge)| purge.to / CHUNK).max().unwrap_or(0);
+    for chunk in dropped..size.div_ceil(CHUNK) {
         let mut file = BufWriter::new(File::create(to.leaves(chunk))?);
         from.each_leaf(chunk * CHUNK, size.min((chunk + 1) * CHUNK), &mut |_, line| {
             let line =

@@ -45,9 +45,29 @@ impl Keyring {
         replace(&self.dir.join("log.pub"), text.as_bytes(), 0o644)
     }
 
-    /// A key to follow this one; not in use yet.
+    /// A key to follow this one; kept on disk before anybody is told of it.
     pub(crate) fn successor(&self) -> io::Result<Signer> {
-        draw(self.signer.verifier().name())
+        let next = draw(self.signer.verifier().name())?;
+        replace(&self.next_path(), format!("{}\n", next.reveal()).as_bytes(), 0o600)?;
+        Ok(next)
+    }
+
+    /// A successor that was drawn when the process ended.
+    pub(crate) fn pending(&self) -> io::Result<Option<Signer>> {
+        let path = self.next_path();
+        match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Signer::parse(read?.trim_end()).map(Some).map_err(|e| wrong(&path, &e.to_string())),
+        }
+    }
+
+    /// Forgets a successor that nobody was told of.
+    pub(crate) fn drop_pending(&self) -> io::Result<()> {
+        std::fs::remove_file(self.next_path())
+    }
+
+    fn next_path(&self) -> PathBuf {
+        self.dir.join("next.key")
     }
 
     /// Signs with this key from here on.
@@ -55,7 +75,8 @@ impl Keyring {
         replace(&self.dir.join("log.key"), format!("{}\n", next.reveal()).as_bytes(), 0o600)?;
         self.verifiers.push(next.verifier().clone());
         self.signer = next;
-        self.publish()
+        self.publish()?;
+        self.drop_pending()
     }
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Notary {
     pub(crate) shared: Arc<Shared>,
     pub(crate) keys: Arc<Mutex<HashMap<LogId, TenantKeys>>>,
     pub(crate) keyring: Keyring,
+    /// What is signed was signed by the key before.
+    pub(crate) is_rotated: bool,
     pub(crate) tenants: Arc<Mutex<HashMap<String, LogId>>>,
     pub(crate) witnesses: Option<(Vec<Remote>, Post)>,
     pub(crate) logs: BTreeMap<LogId, Kept>,
@@ -90,6 +92,9 @@ pub(crate) struct Notary {
 impl Notary {
     /// Works until the audit is closed, then signs once more.
     pub(crate) fn run(mut self) -> Result<(), Fault> {
+        if std::mem::take(&mut self.is_rotated) {
+            self.sign_again()?;
+        }
         let mut signed = Instant::now();
         let mut told: Option<Instant> = None;
         loop {

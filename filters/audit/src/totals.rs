@@ -119,7 +119,7 @@ impl Totals {
 }
 
 /// The `purge` leaves of a log, with their places.
-fn purges(shelf: &Shelf, size: u64) -> io::Result<Vec<(u64, Purge)>> {
+pub(crate) fn purges(shelf: &Shelf, size: u64) -> io::Result<Vec<(u64, Purge)>> {
     let mut purges = Vec::new();
     shelf.each_leaf(0, size, &mut |seq, line| {
         if let Some(line) = line {
@@ -145,13 +145,24 @@ pub(crate) fn add_record(months: &mut Months, record: &Record<'_>) {
         Some(sum) => sum,
         None => of_month.entry(model.to_owned()).or_default(),
     };
-    sum.requests += 1;
-    sum.fee += record.fee.unwrap_or(0);
-    sum.cost += record.cost.map_or(0, |cost| cost.input + cost.output);
+    let mut one = Sum { requests: 1, fee: record.fee.unwrap_or(0), ..Sum::default() };
+    one.cost = record.cost.map_or(0, |cost| cost.input.saturating_add(cost.output));
     if let Some(usage) = &record.usage {
-        sum.cached += usage.cached;
-        sum.input += prompt(usage);
-        sum.output += usage.output;
+        (one.cached, one.input, one.output) = (usage.cached, prompt(usage), usage.output);
+    }
+    sum.add(&one);
+}
+
+impl Sum {
+    /// Integers in canonical JSON have an end, and so have sums.
+    fn add(&mut self, other: &Self) {
+        let add = |to: &mut u64, more: u64| *to = to.saturating_add(more).min(canonical::INTEGER_MAX);
+        add(&mut self.cached, other.cached);
+        add(&mut self.cost, other.cost);
+        add(&mut self.fee, other.fee);
+        add(&mut self.input, other.input);
+        add(&mut self.output, other.output);
+        add(&mut self.requests, other.requests);
     }
 }
 
@@ -160,13 +171,7 @@ pub(crate) fn merge(into: &mut Months, other: &Months) {
     for (month, models) in other {
         let of_month = into.entry(month.clone()).or_default();
         for (model, sum) in models {
-            let all = of_month.entry(model.clone()).or_default();
-            all.cached += sum.cached;
-            all.cost += sum.cost;
-            all.fee += sum.fee;
-            all.input += sum.input;
-            all.output += sum.output;
-            all.requests += sum.requests;
+            of_month.entry(model.clone()).or_default().add(sum);
         }
     }
 }
