@@ -72,6 +72,8 @@ impl Demo {
         let (listen, ops) = self.addresses()?;
         config.server.listen.iter_mut().for_each(|l| l.address = listen);
         config.server.ops = Some(ops);
+        // A demo is small, and may be started often.
+        config.audit.journal_file = 1 << 20;
         config.log.requests = self.log;
         config.data_dir = self
             .data_dir
