@@ -21,7 +21,7 @@ pub(crate) const BUSY: usize = 1;
 /// Paced streams: the load by which time to first content is judged.
 pub(crate) const PACED: usize = 4;
 
-/// A thousand streams a second: the load by which the audit log is judged.
+/// Streams that begin nearly a thousand times a second: the load by which the audit log is judged.
 pub(crate) const SPARSE: usize = 5;
 
 /// The loads, in the order of the table.
