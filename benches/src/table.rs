@@ -93,7 +93,11 @@ fn audit_goals(text: &mut String, measured: &Measured) {
             "| {title}: added time to first content, p99, streams over 200 connections | {} | {goal} |",
             added(|f| f.first_p99)
         );
-        let _ = writeln!(text, "| {title}: added time to the end, p99, streams over 200 connections | {} | |", added(|f| f.p99));
+        let _ = writeln!(
+            text,
+            "| {title}: added time to the end, p99, streams over 200 connections | {} | |",
+            added(|f| f.p99)
+        );
     }
 }
 
