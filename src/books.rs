@@ -85,6 +85,11 @@ impl Books {
         })
     }
 
+    /// Writes down that this configuration comes into use: records name it by its version.
+    pub(crate) fn on_record(&self, by: &str) {
+        self.audit.admin(LogId::DEPLOYMENT, by, &format!("configuration {}", self.config));
+    }
+
     /// The log of a tenant.
     pub(crate) fn log_of(&self, tenant: &str) -> anyhow::Result<LogId> {
         self.audit.log_of(tenant).with_context(|| format!("opening the audit log of tenant `{tenant}`"))

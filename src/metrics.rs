@@ -83,7 +83,7 @@ pub(crate) struct AuditMetrics {
     /// How long answers waited for the disk before they began, and before they ended.
     pub(crate) wait_begin: Histogram,
     pub(crate) wait_end: Histogram,
-    /// 1 while there is room for new requests.
+    /// 1 while there is room for new requests, or none is needed.
     pub(crate) accepting: IntGauge,
 }
 
@@ -247,7 +247,7 @@ impl AuditMetrics {
             records,
             wait_begin: wait.with_label_values(&["begin"]),
             wait_end: wait.with_label_values(&["end"]),
-            accepting: gauge(r, "tollgate_audit_accepting", "1 while the audit log has room for new requests."),
+            accepting: gauge(r, "tollgate_audit_accepting", "1 while the audit log has room for new requests, or is off."),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Ops {
         for endpoint in &live.endpoints {
             self.gateway.metrics.endpoint_health(&endpoint.name, endpoint.health.state(now).as_str());
         }
-        let accepts = self.gateway.audit.as_ref().is_some_and(|audit| audit.accepts());
+        let accepts = self.gateway.audit.as_ref().is_none_or(|audit| audit.accepts());
         self.gateway.metrics.audit.accepting.set(i64::from(accepts));
         respond(200, "text/plain; version=0.0.4; charset=utf-8", self.gateway.metrics.text().into_bytes())
     }

@@ -51,6 +51,9 @@ impl Reloader {
                     tracing::warn!(what, "this change takes effect after a restart");
                 }
                 *running = config;
+                if let Some(books) = &live.books {
+                    books.on_record("reload");
+                }
                 self.gateway.live.store(Arc::new(live));
                 self.gateway.metrics.reloaded(true, now);
                 tracing::info!(file = %self.path.display(), "configuration reloaded");

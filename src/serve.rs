@@ -39,6 +39,9 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
     let metrics = Arc::new(Metrics::new());
     let audit = crate::books::open(&config)?;
     let live = Live::build(&config, &filters, &metrics, None, audit.as_ref())?;
+    if let Some(books) = &live.books {
+        books.on_record("start");
+    }
     metrics.reloaded(true, i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX));
     let conf = Arc::new(server_conf(&config));
     let gateway = Arc::new(Gateway {

@@ -70,6 +70,11 @@ def rows(g):
             g.timeseries("Open files", "File descriptors in use.", "short", (f"sum by (instance) (process_open_fds{{{ALL}}})", "{{instance}}")),
             g.timeseries("Filters p99", "Time in each filter's hook.", "s", (quantile(0.99, "tollgate_filter_duration_seconds", ALL, "filter, hook"), "{{filter}} {{hook}}")),
         ]),
+        ("Audit log", 8, [
+            g.timeseries("Records", "Records a second that were handed to the journal.", "reqps", (f"sum by (instance) (rate(tollgate_audit_records_total{{{ALL}}}{RATE}))", "{{instance}}")),
+            g.timeseries("Waiting for the disk p99", "How long answers waited before they began and before they ended.", "s", (quantile(0.99, "tollgate_audit_wait_seconds", ALL, "before"), "before the {{before}}")),
+            g.timeseries("Room", "1 while new requests find room in the log.", "short", (f"min by (instance) (tollgate_audit_accepting{{{ALL}}})", "{{instance}}")),
+        ]),
         ("Configuration", 4, [
             g.stat("Configuration in use", "1 if the file as it is now is the one in use.", "short", f"min(tollgate_config_last_reload_successful{{{ALL}}})"),
             g.stat("Loaded", "When the configuration in use was loaded.", "dateTimeFromNow", f"1000 * max(tollgate_config_last_reload_success_timestamp_seconds{{{ALL}}})"),

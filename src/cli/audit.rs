@@ -220,6 +220,7 @@ impl Show {
 impl Export {
     fn run(self) -> Done {
         let data = &self.folder.data_dir;
+        bring_up_to_date(data)?;
         let done = tollgate_audit::export(data, &self.out, self.details)
             .with_context(|| format!("exporting {} to {}", data.display(), self.out.display()))?;
         let records: u64 = done.sizes.values().sum();
@@ -288,30 +289,59 @@ fn print_json(value: &impl Serialize) -> Done {
     Ok(Exit::Ok)
 }
 
+/// Has everything signed that is on record by now: by the gateway that runs; or, where one was killed,
+/// by what its next start would do.
+fn bring_up_to_date(data: &Path) -> anyhow::Result<()> {
+    is_data_folder(data)?;
+    match tollgate_audit::has_unsigned(data) {
+        Ok(false) => {}
+        Ok(true) => open(data)?.close(),
+        Err(OpenError::InUse(_)) => drop(asked(data, &Deed::Sign)?),
+        // A copy that may only be read is exported as far as it is signed.
+        Err(OpenError::Io { error, .. }) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+fn is_data_folder(data: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(data.join("deployment.json").exists(), "{} is not a data folder", data.display());
+    Ok(())
+}
+
 /// Asks the gateway that has the folder open, or does it here where none has.
 fn perform(data: &Path, deed: &Deed) -> Done {
-    if !data.join("deployment.json").exists() {
-        return Err(Exit::Failed(anyhow::anyhow!("{} is not a data folder", data.display())));
-    }
-    let done = tollgate_audit::ask(data, deed).context("writing down what is asked")?;
+    is_data_folder(data)?;
     match open(data) {
-        Ok(audit) => audit.close(),
-        Err(OpenError::InUse(_)) => {}
+        Ok(audit) => {
+            let done = tollgate_audit::ask(data, deed).context("writing down what is asked")?;
+            audit.close();
+            print(&format!("{}\n", answer(&done).unwrap_or_default()));
+        }
+        Err(OpenError::InUse(_)) => print(&format!("{}\n", asked(data, deed)?)),
         Err(error) => return Err(Exit::Failed(error.into())),
     }
-    let asked = Instant::now();
-    loop {
-        if let Ok(said) = std::fs::read_to_string(&done) {
-            let _ = std::fs::remove_file(&done);
-            print(&format!("{said}\n"));
-            return Ok(Exit::Ok);
-        }
-        if asked.elapsed() > PATIENCE {
-            let what = "the gateway that has the folder open has not answered yet; it will do what was asked";
-            return Err(Exit::Failed(anyhow::anyhow!("{what}")));
+    Ok(Exit::Ok)
+}
+
+/// Asks the gateway that has the folder open, and waits for what it says.
+fn asked(data: &Path, deed: &Deed) -> anyhow::Result<String> {
+    let done = tollgate_audit::ask(data, deed).context("writing down what is asked")?;
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(said) = answer(&done) {
+            return Ok(said);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    bail!("the gateway that has the folder open has not answered yet; it will do what was asked")
+}
+
+/// What was said, once.
+fn answer(done: &Path) -> Option<String> {
+    let said = std::fs::read_to_string(done).ok()?;
+    let _ = std::fs::remove_file(done);
+    Some(said)
 }
 
 /// The log, without a gateway around it. Its mode stays what it was.

@@ -125,10 +125,29 @@ fn a_receipt_is_for_its_client_and_is_checked_with_a_key_alone() {
     fs::write(&file, &world.get(&path).body).expect("written");
     let keys = fs::read_to_string(world.data().join("keys/log.pub")).expect("keys");
     let check = |file: &Path| audit(&["receipt", "--check", &file.display().to_string(), "--key", keys.trim_end()]);
-    assert!(text(&check(&file)).starts_with("holds: record 1 of "), "{}", text(&check(&file)));
-    let forged = fs::read_to_string(&file).expect("readable").replace("answered", "refused.");
-    fs::write(&file, forged).expect("written");
-    assert!(text(&check(&file)).contains("does not lead to the checkpoint's root"), "{}", text(&check(&file)));
+    let theirs = |file: &Path| {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let mut python = Command::new(format!("{root}/.venv/bin/python"));
+        let run = python.arg(format!("{root}/docs/verify_receipt.py")).arg(file).arg(keys.trim_end()).output();
+        text(&run.expect("`make test` installs Python"))
+    };
+    let whole = fs::read_to_string(&file).expect("readable");
+    for said in [text(&check(&file)), theirs(&file)] {
+        assert!(said.starts_with("holds: record 1 of "), "{said}");
+    }
+    let forgeries = [
+        ("answered", "refused.", "does not lead to the checkpoint's root"),
+        ("],\"seq\":1,", "],\"seq\":0,", "leaf"),
+        ("\\n\\n\u{2014} tollgate/", "\\n\\n\u{2014} tollgate/x", "signed by this key"),
+    ];
+    for (from, to, why) in forgeries {
+        let forged = whole.replacen(from, to, 1);
+        assert_ne!(forged, whole, "{from}");
+        fs::write(&file, forged).expect("written");
+        for said in [text(&check(&file)), theirs(&file)] {
+            assert!(said.contains(why) && !said.starts_with("holds"), "{said}");
+        }
+    }
     let stranger = world.ask("GET", &path, &[("authorization", &format!("Bearer {}", other.text))], b"");
     assert_eq!((stranger.status, stranger.code()), (404, "record_not_found".to_owned()));
     assert_eq!(world.ask("GET", &path, &[], b"").status, 401);
@@ -375,6 +394,50 @@ fn a_bit_an_end_and_an_order_are_missed_by_neither_verifier() {
         fs::write(&file, whole).expect("written");
     }
     verify(&out, &[]).expect("whole again");
+}
+
+#[test]
+fn an_export_holds_what_was_answered_before_it_of_a_gateway_that_runs_or_was_killed() {
+    let mut world = World::steady();
+    let count = |out: &Path| {
+        let logs = fs::read_dir(out.join("logs")).expect("logs").map(|log| log.expect("a log").path());
+        let leaves = logs.map(|log| fs::read_to_string(log.join("leaves/00000000.jsonl")).expect("leaves"));
+        leaves.map(|text| text.matches("\"kind\":\"request\"").count()).sum::<usize>()
+    };
+    for (round, name) in (1..).zip(["running", "killed"]) {
+        for _ in 0..10 {
+            assert_eq!(world.chat(Chat::only("steady")).status, 200);
+        }
+        if name == "killed" {
+            world.kill();
+        }
+        assert_eq!(count(&world.verified_export(name)), 10 * round, "{name}");
+    }
+    assert_eq!(count(&world.verified_export("again")), 20);
+}
+
+#[test]
+fn what_nobody_with_a_key_asked_for_is_counted_and_what_operators_do_is_a_leaf() {
+    let mut world = World::steady();
+    let answer = world.chat(Chat::only("steady"));
+    let version = world.record_of(&answer)["config"].as_str().expect("a version").to_owned();
+    for _ in 0..3 {
+        assert_eq!(world.chat_as("tgk_wrong", Chat::only("steady")).status, 401);
+    }
+    assert!(world.reload(&format!("{}health: {{trip_after: 7}}\n", world.yaml)));
+    let after = world.record_of(&world.chat(Chat::only("steady")))["config"].as_str().expect("a version").to_owned();
+    assert_ne!(version, after);
+    world.signal("TERM");
+    world.wait_for_exit();
+    let leaves = fs::read_to_string(world.data().join("logs/deployment/leaves/00000000.jsonl")).expect("leaves");
+    for said in [
+        r#""codes":{"invalid_key":3}"#.to_owned(),
+        format!(r#""record":{{"by":"start","what":"configuration {version}"}}"#),
+        format!(r#""record":{{"by":"reload","what":"configuration {after}"}}"#),
+    ] {
+        assert!(leaves.contains(&said), "{said} in {leaves}");
+    }
+    world.verified_export("export");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! Behind it stand two threads: the journal's writer and the notary. Neither is ever waited for by a
 //! worker but by its turn.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -414,6 +415,39 @@ pub fn forget_projections(data: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::Io { path: data.to_owned(), error }),
         _ => Ok(()),
     }
+}
+
+/// Whether the journal holds what is not signed yet: the gateway was killed, and was not started since.
+///
+/// # Errors
+/// [`OpenError::InUse`] while a gateway has the folder open; otherwise when the folder cannot be read.
+pub fn has_unsigned(data: &Path) -> Result<bool, OpenError> {
+    let _lock = take(data)?;
+    unsigned(data).map_err(|error| OpenError::of(data, error.into()))
+}
+
+fn unsigned(data: &Path) -> io::Result<bool> {
+    let mut open = HashSet::new();
+    let mut signed: HashMap<LogId, u64> = HashMap::new();
+    for payload in segment::read(&data.join("journal"))?.payloads {
+        for entry in entries(&payload) {
+            match entry {
+                Entry::Begin { request, .. } => drop(open.insert(request)),
+                Entry::Leaf { log, request, seq, .. } => {
+                    open.remove(&request);
+                    let size = match signed.entry(log) {
+                        Occupied(known) => *known.get(),
+                        Vacant(place) => *place.insert(Shelf::at(data.join("logs").join(log.to_string())).signed()?),
+                    };
+                    if seq >= size {
+                        return Ok(true);
+                    }
+                }
+                Entry::Key { .. } => {}
+            }
+        }
+    }
+    Ok(!open.is_empty())
 }
 
 /// Makes the folder and takes it for this process alone.

@@ -37,6 +37,8 @@ pub enum Deed {
         /// The reason, for the log.
         why: String,
     },
+    /// Sign what there is, now.
+    Sign,
     /// Sign with a new key from here on.
     RotateKey {
         /// Who asks for it.
@@ -91,6 +93,7 @@ impl Notary {
     /// Does it, and says what was done.
     fn perform(&mut self, deed: Deed) -> Result<String, Fault> {
         match deed {
+            Deed::Sign => self.sign().map(|()| "signed".to_owned()),
             Deed::RotateKey { by } => self.rotate_key(&by),
             Deed::Erase { by, subject, tenant, why } => {
                 let Some(log) = log_of(&self.data, &tenant)? else {

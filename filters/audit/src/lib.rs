@@ -28,7 +28,7 @@ mod vault;
 mod verify;
 mod witness;
 
-pub use audit::{Audit, Mode, OpenError, SEGMENT_BYTES, Settings, forget_projections};
+pub use audit::{Audit, Mode, OpenError, SEGMENT_BYTES, Settings, forget_projections, has_unsigned};
 pub use deeds::{Deed, Retention, ask, log_of};
 pub use export::{Exported, export};
 pub use journal::{Clock, Detail, Failed, Ticket};
