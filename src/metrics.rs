@@ -247,7 +247,11 @@ impl AuditMetrics {
             records,
             wait_begin: wait.with_label_values(&["begin"]),
             wait_end: wait.with_label_values(&["end"]),
-            accepting: gauge(r, "tollgate_audit_accepting", "1 while the audit log has room for new requests, or is off."),
+            accepting: gauge(
+                r,
+                "tollgate_audit_accepting",
+                "1 while the audit log has room for new requests, or is off.",
+            ),
         }
     }
 }
