@@ -5,8 +5,9 @@
 
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -454,7 +455,8 @@ fn unsigned(data: &Path) -> io::Result<bool> {
 fn take(data: &Path) -> Result<File, OpenError> {
     let io = |error| OpenError::Io { path: data.to_owned(), error };
     for folder in ["journal", "keys", "logs", "prices"] {
-        std::fs::create_dir_all(data.join(folder)).map_err(io)?;
+        // Nobody else has to look into it; an auditor gets an export.
+        DirBuilder::new().recursive(true).mode(0o700).create(data.join(folder)).map_err(io)?;
     }
     let file = File::options().create(true).truncate(false).write(true).open(data.join("LOCK")).map_err(io)?;
     match file.try_lock() {
