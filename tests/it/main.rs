@@ -8,6 +8,7 @@ mod plans;
 mod world;
 
 mod audit;
+mod audit_disks;
 mod badinput;
 mod bodies;
 mod cli;

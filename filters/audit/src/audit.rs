@@ -3,32 +3,27 @@
 //! Behind it stand two threads: the journal's writer and the notary. Neither is ever waited for by a
 //! worker but by its turn.
 
-use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::fs::{DirBuilder, File};
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::deeds::{Named, Retention, logs};
-use crate::hash::{hex, hex_into};
-use crate::journal::{Clock, Detail, Entry, Failed, Item, Open, Shared, Ticket, Writer, entries, lock};
-use crate::keyring::Keyring;
-use crate::log::Arrived;
-use crate::notary::{Fault, Kept, Notary, open_log, origin};
+use crate::deeds::Retention;
+use crate::journal::{Clock, Detail, Failed, Item, Open, Shared, Ticket, Writer, lock};
+use crate::kept::origin;
+use crate::notary::{Fault, Notary};
+use crate::opening::{Found, find, name_log, take, totals};
 use crate::prices::PriceList;
-use crate::record::{Kind, Leaf, LogId};
+use crate::record::{Kind, LogId};
 use crate::refusals::Refusals;
-use crate::segment::{self, Segment};
+use crate::segment::Segment;
 use crate::shelf::Shelf;
-use crate::totals::Totals;
-use crate::vault::{self, Key, TenantKeys, draw, replace};
+use crate::vault::{Key, TenantKeys, draw, replace};
 use crate::witness::{Post, Remote};
 
 /// What the log promises before an answer goes out.
@@ -117,28 +112,6 @@ pub struct Audit {
     notary: Mutex<Option<JoinHandle<()>>>,
     /// Held as long as the folder is ours.
     _lock: File,
-}
-
-/// `deployment.json`.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Deployment {
-    pub(crate) deployment: String,
-    v: u8,
-}
-
-/// What was found in a data folder.
-struct Found {
-    deployment: String,
-    master: Key,
-    keyring: Keyring,
-    /// The key is new, and what is signed was signed by the one before.
-    is_rotated: bool,
-    logs: BTreeMap<LogId, Kept>,
-    keys: HashMap<LogId, TenantKeys>,
-    tenants: HashMap<String, LogId>,
-    open: Open,
-    journal: segment::Read,
 }
 
 impl Audit {
@@ -361,7 +334,7 @@ impl Audit {
 }
 
 impl OpenError {
-    fn of(data: &Path, fault: Fault) -> Self {
+    pub(crate) fn of(data: &Path, fault: Fault) -> Self {
         match fault {
             Fault::Io(error) => Self::Io { path: data.to_owned(), error },
             Fault::Integrity(what) => Self::Damaged(what),
@@ -406,404 +379,5 @@ fn spawn(
     })
 }
 
-/// Deletes what is made from the records, while nobody has the folder open; opening it makes it again.
-///
-/// # Errors
-/// [`OpenError`].
-pub fn forget_projections(data: &Path) -> Result<(), OpenError> {
-    let _lock = take(data)?;
-    match std::fs::remove_file(data.join("totals.json")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::Io { path: data.to_owned(), error }),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the journal holds what is not signed yet: the gateway was killed, and was not started since.
-///
-/// # Errors
-/// [`OpenError::InUse`] while a gateway has the folder open; otherwise when the folder cannot be read.
-pub fn has_unsigned(data: &Path) -> Result<bool, OpenError> {
-    let _lock = take(data)?;
-    unsigned(data).map_err(|error| OpenError::of(data, error.into()))
-}
-
-fn unsigned(data: &Path) -> io::Result<bool> {
-    let mut open = HashSet::new();
-    let mut signed: HashMap<LogId, u64> = HashMap::new();
-    for payload in segment::read(&data.join("journal"))?.payloads {
-        for entry in entries(&payload) {
-            match entry {
-                Entry::Begin { request, .. } => drop(open.insert(request)),
-                Entry::Leaf { log, request, seq, .. } => {
-                    open.remove(&request);
-                    let size = match signed.entry(log) {
-                        Occupied(known) => *known.get(),
-                        Vacant(place) => *place.insert(Shelf::at(data.join("logs").join(log.to_string())).signed()?),
-                    };
-                    if seq >= size {
-                        return Ok(true);
-                    }
-                }
-                Entry::Key { .. } => {}
-            }
-        }
-    }
-    Ok(!open.is_empty())
-}
-
-/// Makes the folder and takes it for this process alone.
-fn take(data: &Path) -> Result<File, OpenError> {
-    let io = |error| OpenError::Io { path: data.to_owned(), error };
-    for folder in ["journal", "keys", "logs", "prices"] {
-        // Nobody else has to look into it; an auditor gets an export.
-        DirBuilder::new().recursive(true).mode(0o700).create(data.join(folder)).map_err(io)?;
-    }
-    let file = File::options().create(true).truncate(false).write(true).open(data.join("LOCK")).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(data.to_owned())),
-        Err(std::fs::TryLockError::Error(error)) => Err(io(error)),
-    }
-}
-
-/// Reads the folder: keys, logs as far as they are signed, and what the journal has beyond.
-fn find(data: &Path) -> Result<Found, Fault> {
-    let deployment = deployment(data)?;
-    let master = vault::master(&data.join("keys/master.key"))?;
-    let mut keyring = Keyring::open(data, &origin(&deployment, LogId::DEPLOYMENT))?;
-    name_log(data, &deployment, LogId::DEPLOYMENT, "")?;
-    let mut tenants = HashMap::new();
-    let mut kept = BTreeMap::new();
-    for (id, tenant) in logs(data)? {
-        let shelf = Shelf::at(data.join("logs").join(id.to_string()));
-        kept.insert(id, open_log(shelf, &deployment, id, &keyring)?);
-        if id != LogId::DEPLOYMENT {
-            tenants.insert(tenant, id);
-        }
-    }
-    let journal = segment::read(&data.join("journal"))?;
-    remove_spares(&data.join("journal"))?;
-    let open = replay(data, &journal, &mut kept)?;
-    let is_rotated = finish_rotation(&mut keyring, &kept)?;
-    let mut keys = HashMap::new();
-    for log in tenants.values() {
-        keys.insert(*log, TenantKeys::load(&data.join("logs").join(log.to_string()), *log, &master)?);
-    }
-    Ok(Found { deployment, master, keyring, is_rotated, logs: kept, keys, tenants, open, journal })
-}
-
-/// Takes a new key into use whose announcement is in the log already: the process ended in between.
-fn finish_rotation(keyring: &mut Keyring, logs: &BTreeMap<LogId, Kept>) -> Result<bool, Fault> {
-    let Some(next) = keyring.pending()? else { return Ok(false) };
-    let vkey = next.verifier().to_string();
-    if keyring.signer.verifier() == next.verifier() {
-        keyring.drop_pending()?;
-        return Ok(true);
-    }
-    let mut is_announced = false;
-    if let Some(kept) = logs.get(&LogId::DEPLOYMENT) {
-        kept.log.shelf.each_leaf(0, kept.log.size(), &mut |_, line| {
-            let leaf: Leaf<'_> = serde_json::from_slice(line.unwrap_or_default())?;
-            is_announced |= leaf.kind == Kind::Key && leaf.record.get().contains(&vkey);
-            Ok(())
-        })?;
-    }
-    match is_announced {
-        true => keyring.change(next)?,
-        false => keyring.drop_pending()?,
-    }
-    Ok(is_announced)
-}
-
-/// Carries what the journal has into the logs. Returns the requests that never ended.
-fn replay(data: &Path, journal: &segment::Read, logs: &mut BTreeMap<LogId, Kept>) -> Result<Open, Fault> {
-    let mut open = Open::new();
-    for payload in &journal.payloads {
-        for entry in entries(payload) {
-            match entry {
-                Entry::Begin { log, request, record } => {
-                    open.insert(request, (log, record.to_vec()));
-                }
-                Entry::Key { log, line } => vault::add(&data.join("logs").join(log.to_string()), line)?,
-                Entry::Leaf { log, request, seq, hash, leaf, detail } => {
-                    open.remove(&request);
-                    let kept = logs.get_mut(&log).ok_or_else(|| {
-                        Fault::Integrity(format!("the journal has leaves of log {log}, which is gone"))
-                    })?;
-                    if seq > kept.log.size() {
-                        let what = format!("log {log}: the journal goes on at leaf {seq}, the log ends before");
-                        return Err(Fault::Integrity(what));
-                    }
-                    if seq == kept.log.size() {
-                        kept.log.push(&Arrived { leaf, hash, request, detail })?;
-                    }
-                }
-            }
-        }
-    }
-    for kept in logs.values_mut() {
-        kept.log.sync()?;
-    }
-    Ok(open)
-}
-
-/// Totals as far as what is signed; made anew where they are not of these logs.
-fn totals(data: &Path, logs: &BTreeMap<LogId, Kept>) -> io::Result<Totals> {
-    let mut totals = Totals::load(data);
-    for (id, kept) in logs.iter().filter(|(id, _)| **id != LogId::DEPLOYMENT) {
-        let (next, signed) = (totals.next(*id), kept.log.signed);
-        if next > signed || next == 0 {
-            totals.rebuild(*id, &kept.log.shelf, signed)?;
-        } else {
-            kept.log.shelf.each_leaf(next, signed, &mut |_, line| match line {
-                Some(line) => totals.count(*id, &serde_json::from_slice(line)?),
-                None => Ok(()),
-            })?;
-        }
-    }
-    totals.store(data)?;
-    Ok(totals)
-}
-
-fn remove_spares(journal: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(journal)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "spare") {
-            std::fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-fn deployment(data: &Path) -> io::Result<String> {
-    let path = data.join("deployment.json");
-    match std::fs::read(&path) {
-        Ok(text) => {
-            let read: Deployment = serde_json::from_slice(&text)?;
-            if hex_into(&read.deployment, &mut [0; 8]) {
-                return Ok(read.deployment);
-            }
-            Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} holds no id", path.display())))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let deployment = hex(&draw::<8>()?);
-            write_line(&path, &Deployment { deployment: deployment.clone(), v: 1 })?;
-            Ok(deployment)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Makes a log's folder and says whose it is.
-fn name_log(data: &Path, deployment: &str, log: LogId, tenant: &str) -> io::Result<()> {
-    let dir = data.join("logs").join(log.to_string());
-    let path = dir.join("log.json");
-    if path.exists() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(&dir)?;
-    File::open(data.join("logs"))?.sync_all()?;
-    write_line(&path, &Named { id: log.to_string(), origin: origin(deployment, log), tenant: tenant.to_owned(), v: 1 })
-}
-
-fn write_line(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut text = crate::canonical::write(value);
-    text.push(b'\n');
-    replace(path, &text, 0o644)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::Record;
-    use crate::scratch::Scratch;
-
-    const HOUR_US: u64 = 3_600_000_000;
-
-    fn settings(data: &Path, now: u64) -> Settings {
-        Settings {
-            data: data.to_owned(),
-            mode: Mode::Strict,
-            retention: Retention::default(),
-            segment_bytes: 1 << 20,
-            clock: Arc::new(move || now),
-            witnesses: None,
-            software: "test".to_owned(),
-            on_failure: Box::new(|what| panic!("{what}")),
-        }
-    }
-
-    fn record(id: &str) -> Vec<u8> {
-        let record = Record {
-            id: id.into(),
-            key: "k".into(),
-            outcome: "answered".into(),
-            surface: "s".into(),
-            ..Record::default()
-        };
-        crate::canonical::write(&record)
-    }
-
-    fn detail() -> Detail {
-        Detail { subject: "ann".to_owned(), salt: [1; 32], json: b"{}".to_vec() }
-    }
-
-    fn kinds(shelf: &Shelf) -> Vec<Kind> {
-        let mut kinds = Vec::new();
-        let size = shelf.hashes().expect("a size");
-        shelf
-            .each_leaf(0, size, &mut |_, line| {
-                kinds.push(serde_json::from_slice::<Leaf<'_>>(line.unwrap_or_default())?.kind);
-                Ok(())
-            })
-            .expect("readable");
-        kinds
-    }
-
-    #[test]
-    fn what_was_begun_and_never_ended_is_lost_and_what_ended_is_there_once() {
-        let scratch = Scratch::new();
-        let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");
-        let log = audit.log_of("acme").expect("a log");
-        for i in 0..100 {
-            audit.begin(log, [i; 16], record("begun"));
-            if i != 7 {
-                audit.end(log, [i; 16], record("ended"), Some(detail()));
-            }
-        }
-        audit.close();
-        drop(audit);
-        let again = Audit::open(settings(scratch.path(), 6)).expect("opened again");
-        assert_eq!(again.log_of("acme").expect("the same"), log);
-        again.close();
-        let kinds = kinds(&again.shelf(log));
-        assert_eq!(kinds.len(), 101);
-        assert_eq!(kinds.iter().filter(|k| **k == Kind::Request).count(), 99);
-        assert_eq!(kinds.last(), Some(&Kind::Lost));
-        let totals = Totals::load(scratch.path());
-        assert_eq!((totals.next(log), totals.logs[&log.to_string()]["1970-01"]["-"].requests), (101, 100));
-    }
-
-    #[test]
-    fn a_folder_has_one_owner() {
-        let scratch = Scratch::new();
-        let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");
-        assert!(matches!(Audit::open(settings(scratch.path(), 5)), Err(OpenError::InUse(_))));
-        audit.close();
-    }
-
-    #[test]
-    fn a_clock_that_went_back_an_hour_changes_nothing_but_the_times() {
-        let scratch = Scratch::new();
-        for now in [2 * HOUR_US, HOUR_US, 3 * HOUR_US] {
-            let audit = Audit::open(settings(scratch.path(), now)).expect("opened");
-            let log = audit.log_of("acme").expect("a log");
-            audit.end(log, [1; 16], record("a"), None);
-            audit.close();
-        }
-        let log = log_of_acme(scratch.path());
-        let shelf = Shelf::at(scratch.path().join("logs").join(log.to_string()));
-        let at = |seq| {
-            let line = shelf.leaf(seq).expect("a leaf");
-            serde_json::from_slice::<Leaf<'_>>(&line).expect("a leaf").at / HOUR_US
-        };
-        assert_eq!([at(0), at(1), at(2), at(3)], [2, 2, 2, 3]);
-    }
-
-    fn log_of_acme(data: &Path) -> LogId {
-        crate::log_of(data, "acme").expect("readable").expect("a log")
-    }
-
-    #[test]
-    fn a_changed_leaf_is_not_signed_over() {
-        let scratch = Scratch::new();
-        let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");
-        let log = audit.log_of("acme").expect("a log");
-        audit.end(log, [1; 16], record("a"), None);
-        audit.close();
-        drop(audit);
-        let file = Shelf::at(scratch.path().join("logs").join(log.to_string())).leaves(0);
-        let text = std::fs::read_to_string(&file).expect("readable");
-        std::fs::write(&file, text.replace("answered", "Answered")).expect("written");
-        let refused = Audit::open(settings(scratch.path(), 5)).map(drop).expect_err("must not open");
-        assert!(refused.to_string().contains("is not the one that was signed"), "{refused}");
-    }
-
-    #[test]
-    fn a_rotated_key_signs_and_the_old_one_has_said_so() {
-        let scratch = Scratch::new();
-        let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");
-        let log = audit.log_of("acme").expect("a log");
-        audit.end(log, [1; 16], record("a"), None);
-        let done = crate::ask(scratch.path(), &crate::Deed::RotateKey { by: "ann".to_owned() }).expect("asked");
-        audit.close();
-        assert!(std::fs::read_to_string(done).expect("an answer").contains("signed by tollgate/"));
-        let keys = crate::keyring::verifiers(scratch.path()).expect("keys");
-        assert_eq!(keys.len(), 2);
-        for log in [LogId::DEPLOYMENT, log] {
-            let note = audit.shelf(log).checkpoint().expect("readable").expect("signed");
-            crate::note::Checkpoint::open(&note, &keys[1]).expect("by the new key");
-        }
-    }
-
-    #[test]
-    fn what_is_too_old_is_dropped_and_its_hashes_and_totals_stay() {
-        const DAY_US: u64 = 24 * HOUR_US;
-        let scratch = Scratch::new();
-        let data = scratch.path();
-        let audit = Audit::open(settings(data, DAY_US)).expect("opened");
-        let log = audit.log_of("acme").expect("a log");
-        for i in 0..crate::shelf::CHUNK + 10 {
-            audit.end(log, u128::from(i + 1).to_le_bytes(), record("a"), (i < 3).then(detail));
-        }
-        audit.close();
-        drop(audit);
-        let before = Totals::load(data);
-        let retention = Retention { details_days: Some(90), leaves_days: Some(30) };
-        let audit = Audit::open(Settings { retention, ..settings(data, 200 * DAY_US) }).expect("opened");
-        audit.close();
-        let shelf = audit.shelf(log);
-        drop(audit);
-        assert!(!shelf.leaves(0).exists() && !shelf.details(0).exists() && shelf.leaves(1).exists());
-        let last =
-            serde_json::from_slice::<Leaf<'_>>(&shelf.leaf(shelf.signed().expect("signed") - 1).expect("a leaf"))
-                .map(|leaf| leaf.kind);
-        assert_eq!(last.expect("a leaf"), Kind::Purge);
-        crate::verify(data, &crate::Kept::default()).expect("it still holds");
-        let export = data.join("export");
-        crate::export(data, &export, true).expect("exported");
-        crate::verify(&export, &crate::Kept::default()).expect("the export holds");
-        crate::forget_projections(data).expect("forgotten");
-        Audit::open(settings(data, 200 * DAY_US)).expect("opened").close();
-        let after = Totals::load(data);
-        assert_eq!(before.logs, after.logs, "what was dropped is still counted");
-        assert!(shelf.receipt(5).is_err() && shelf.prove_inclusion(5, None).is_ok(), "its hash is still in the tree");
-    }
-
-    #[test]
-    fn an_erased_subject_is_gone_from_the_folder_and_the_log_says_so() {
-        let scratch = Scratch::new();
-        let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");
-        let log = audit.log_of("acme").expect("a log");
-        audit.end(log, [1; 16], record("a"), Some(detail()));
-        let bob = Detail { subject: "bob".to_owned(), ..detail() };
-        audit.end(log, [2; 16], record("b"), Some(bob));
-        let deed = crate::Deed::Erase {
-            by: "officer".to_owned(),
-            subject: "ann".to_owned(),
-            tenant: "acme".to_owned(),
-            why: "she asked".to_owned(),
-        };
-        let done = crate::ask(scratch.path(), &deed).expect("asked");
-        audit.close();
-        assert_eq!(std::fs::read_to_string(done).expect("an answer"), "erased the details of 1 records");
-        drop(audit);
-        let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");
-        let keys = lock(&audit.keys);
-        let open = |seq| keys[&log].open(&audit.shelf(log).sealed_detail(seq).expect("readable").expect("sealed"));
-        assert_eq!((open(1).expect("erased"), open(2).expect("kept").is_some()), (None, true));
-        drop(keys);
-        assert!(kinds(&audit.shelf(log)).contains(&Kind::Erase));
-        audit.close();
-    }
-}
+mod tests;

@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use self::leaves::{Told, leaves};
 use self::tree::{roots_to_find, tree};
-use crate::audit::Deployment;
 use crate::canonical;
 use crate::deeds::{Named as LogFile, announcement, logs};
 use crate::export::{Export, Named};
 use crate::hash::Hash;
+use crate::kept::origin;
 use crate::keyring::verifiers;
-use crate::notary::origin;
 use crate::note::{Checkpoint, Note, Verifier};
+use crate::opening::Deployment;
 use crate::record::LogId;
 use crate::shelf::{CHUNK, Shelf};
 use crate::totals::{Months, Totals, merge};
