@@ -1,10 +1,33 @@
-//! Disks that do what tests need: one that waits or fails when told to, one that is soon full.
+//! Ends and starts of a world in its own folder, and disks that do what tests need: one that waits or
+//! fails when told to, one that is soon full.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::world::World;
+use crate::plans::gateway;
+use crate::world::{TOLLGATE, World};
+
+impl World {
+    /// Ends it as a loss of power would, but for what the system has in its caches.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it once more in its folder, after it has ended.
+    pub(crate) fn start_again(self) -> Self {
+        self.start_again_by(|_| {})
+    }
+
+    /// Starts it by another command that ends in the gateway.
+    pub(crate) fn start_again_by(mut self, change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = gateway(Path::new(TOLLGATE), &self.folder);
+        change(&mut command);
+        self.child = command.spawn().expect("the binary starts");
+        self.when_ready()
+    }
+}
 
 /// A world whose `fdatasync` obeys the test.
 pub(crate) struct Disk {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tollgate_simulate::{Fault, Profile, Seen, Vendor};
 
 use crate::http::{Answer, Connection, head, over_h2};
-use crate::plans::{Plans, gateway};
+use crate::plans::Plans;
 
 /// The binary under test.
 pub(crate) const TOLLGATE: &str = env!("CARGO_BIN_EXE_tollgate");
@@ -131,25 +131,6 @@ impl World {
             (self.is_ready() && Connection::try_open(self.clients()).is_ok()).then_some(())
         });
         self
-    }
-
-    /// Ends it as a loss of power would, but for what the system has in its caches.
-    pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Starts it once more in its folder, after it has ended.
-    pub(crate) fn start_again(self) -> Self {
-        self.start_again_by(|_| {})
-    }
-
-    /// Starts it by another command that ends in the gateway.
-    pub(crate) fn start_again_by(mut self, change: impl FnOnce(&mut Command)) -> Self {
-        let mut command = gateway(Path::new(TOLLGATE), &self.folder);
-        change(&mut command);
-        self.child = command.spawn().expect("the binary starts");
-        self.when_ready()
     }
 
     /// Whether a load balancer would send it requests.
