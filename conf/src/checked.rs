@@ -19,6 +19,10 @@ use tollgate_classify::Classify;
 use tollgate_meter::{Catalogue, Oddity};
 use tollgate_translate::Dialect;
 
+mod accounts;
+
+pub use accounts::{Budgets, Fees, MasterKey, Store, Vault};
+
 use crate::Match;
 
 /// A configuration without mistakes.
@@ -58,6 +62,16 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The log that anyone can verify.
     pub audit: Audit,
+    /// Where accounts and the ledger are kept.
+    pub store: Store,
+    /// Where the management API listens.
+    pub admin: SocketAddr,
+    /// How secrets in the store are sealed.
+    pub vault: Vault,
+    /// How requests are held to budgets.
+    pub budgets: Budgets,
+    /// What the operator asks on top.
+    pub fees: Fees,
     /// Every file that was read, this one first: what to watch for changes.
     pub files: Vec<PathBuf>,
 }

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::checked::{LogFormat, LogLevel};
-use crate::file::{HealthFile, LogFile, ServerFile, Text, TimeoutsFile};
+use crate::file::{AdminFile, BudgetsFile, FeesFile, HealthFile, LogFile, ServerFile, Text, TimeoutsFile};
 use crate::located::Located;
 use crate::quantity::{Size, Time};
 
@@ -60,5 +60,29 @@ impl Default for HealthFile {
 impl Default for LogFile {
     fn default() -> Self {
         Self { level: LogLevel::Info, requests: true, file: None, format: LogFormat::Json }
+    }
+}
+
+impl Default for AdminFile {
+    fn default() -> Self {
+        Self { listen: Located::nowhere("127.0.0.1:4002".to_owned()) }
+    }
+}
+
+impl Default for BudgetsFile {
+    fn default() -> Self {
+        Self {
+            output: NonZeroU32::MIN.saturating_add(4095),
+            least_output: NonZeroU32::MIN.saturating_add(255),
+            patience: seconds(20),
+            drain: seconds(10),
+        }
+    }
+}
+
+impl Default for FeesFile {
+    fn default() -> Self {
+        let percent = |text: &str| Located::nowhere(text.to_owned());
+        Self { cost_percent: percent("0"), byok_percent: percent("0"), saving_percent: percent("20") }
     }
 }

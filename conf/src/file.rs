@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use tollgate_api::{Complexity, Slot, Task};
 use tollgate_translate::Dialect;
 
+mod accounts;
+
+pub(crate) use accounts::{AdminFile, BudgetsFile, FeesFile, StoreFile, VaultFile};
+
 use crate::checked::{AuditMode, LogFormat, LogLevel};
 use crate::located::{Located, Named};
 use crate::quantity::{Size, Time};
@@ -80,6 +84,21 @@ pub(crate) struct File {
     /// The log that anyone can verify.
     #[serde(default)]
     pub(crate) audit: AuditFile,
+    /// Where tenants, keys, credentials, budgets and the ledger are kept.
+    #[serde(default)]
+    pub(crate) store: StoreFile,
+    /// The management API.
+    #[serde(default)]
+    pub(crate) admin: AdminFile,
+    /// How secrets in the store are sealed, and where tenants' own endpoints may be.
+    #[serde(default)]
+    pub(crate) vault: VaultFile,
+    /// How requests of tenants with a budget or a balance are held to it.
+    #[serde(default)]
+    pub(crate) budgets: BudgetsFile,
+    /// What the operator asks on top of what vendors ask.
+    #[serde(default)]
+    pub(crate) fees: FeesFile,
 }
 
 /// Where and how clients are served.

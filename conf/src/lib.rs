@@ -30,8 +30,9 @@ mod vendors;
 use std::path::Path;
 
 pub use checked::{
-    Audit, AuditMode, BaseUrl, Config, Endpoint, FilterEntry, HealthPolicy, Key, KeyHashing, KeyLimits, Limits, Listen,
-    Log, LogFormat, LogLevel, Model, PriceKey, Provider, Route, Server, Timeouts, Tls, Witness,
+    Audit, AuditMode, BaseUrl, Budgets, Config, Endpoint, Fees, FilterEntry, HealthPolicy, Key, KeyHashing, KeyLimits,
+    Limits, Listen, Log, LogFormat, LogLevel, MasterKey, Model, PriceKey, Provider, Route, Server, Store, Timeouts,
+    Tls, Vault, Witness,
 };
 pub use init::init;
 pub use matching::{Match, Pattern};

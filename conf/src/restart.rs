@@ -1,5 +1,7 @@
 //! Which changes a running gateway cannot take up. It applies nothing.
 
+use secrecy::ExposeSecret;
+
 use crate::{Config, Server};
 
 /// The members that differ and only count after a restart, each as a sentence. Everything else
@@ -34,7 +36,13 @@ pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("log.file", old.log.file != new.log.file),
         ("data_dir", old.data_dir != new.data_dir),
         ("audit", old.audit != new.audit),
+        ("admin.listen", old.admin != new.admin),
+        ("store", urls(old) != urls(new)),
     ];
     let changed = differs.iter().filter(|(_, differs)| *differs);
     changed.map(|(member, _)| format!("`{member}` has changed: it takes effect after a restart")).collect()
+}
+
+fn urls(config: &Config) -> (&str, Option<&str>) {
+    (config.store.url.expose_secret(), config.store.redis.as_ref().map(|url| url.expose_secret()))
 }

@@ -3,6 +3,7 @@
 //! Nothing stops at the first mistake. Each part notes its own and hands on what is right, so that
 //! the parts after it can be checked as well; whether there is a [`Config`] is decided at the end.
 
+mod accounts;
 mod books;
 mod keys;
 mod names;
@@ -47,6 +48,11 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         log,
         data_dir,
         audit,
+        store,
+        admin,
+        vault,
+        budgets,
+        fees,
     } = file;
     let timeouts = all_timeouts(&timeouts);
     let limits = all_limits(&limits);
@@ -63,6 +69,12 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
     let filters = filters.into_iter().map(|filter| entry(filter.value, desk)).collect();
     let log = server::log(log, desk);
     let classifier = books::classifier(&classify, desk);
+    let data_dir = desk.reads.resolve(&data_dir);
+    let audit = server::audit(&audit, desk);
+    let store = accounts::store(&store, &data_dir, desk);
+    let admin = accounts::admin(&admin, desk);
+    let vault = accounts::vault(&vault, &data_dir, desk);
+    let fees = accounts::fees(&fees, desk);
     if desk.document.is_wrong() || !desk.elsewhere.is_empty() {
         return None;
     }
@@ -82,8 +94,13 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         oddities: oddities?,
         filters,
         log,
-        data_dir: desk.reads.resolve(&data_dir),
-        audit: server::audit(&audit, desk),
+        data_dir,
+        audit,
+        store,
+        admin: admin?,
+        vault,
+        budgets: accounts::budgets(&budgets),
+        fees,
         files: Vec::new(),
     })
 }

@@ -94,7 +94,7 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && a.port() != 0 && same_ip
 }
 
-fn address(text: &Text, desk: &mut Desk<'_>) -> Option<SocketAddr> {
+pub(super) fn address(text: &Text, desk: &mut Desk<'_>) -> Option<SocketAddr> {
     let parsed = text.parse().ok();
     if parsed.is_none() {
         let what = format!("`{}` is no IP address with a port", desk.shown(text));

@@ -39,8 +39,19 @@ pub struct Spans {
     pub model: Span,
     /// The value of `messages`.
     pub messages: Span,
+    /// The value of `tools`, where given.
+    pub tools: Option<Span>,
     /// The value of `stream_options`, where given.
     pub stream_options: Option<Span>,
+}
+
+/// Which members of the body cap the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// `max_tokens`, the older one, which everybody understands.
+    pub max_tokens: bool,
+    /// `max_completion_tokens`, which OpenAI's later models insist on.
+    pub max_completion_tokens: bool,
 }
 
 /// One request as it was read.
@@ -58,6 +69,12 @@ pub struct Call {
     pub wants_usage: bool,
     /// The client's cap on output tokens.
     pub max_output: Option<u64>,
+    /// The members in which it stands.
+    pub caps: Caps,
+    /// How many answers are asked for.
+    pub choices: u32,
+    /// A member whose price no cap bounds, where there is one: a hosted search, say.
+    pub unbounded: Option<&'static str>,
     /// Whom the client says that it asks for: OpenAI's `safety_identifier`, or `user` before it.
     pub end_user: Option<Box<str>>,
     /// Whether it brings tools.

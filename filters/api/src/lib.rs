@@ -14,7 +14,7 @@ mod refusal;
 mod task;
 mod usage;
 
-pub use call::{Call, Edit, Edits, Span, Spans, Surface};
+pub use call::{Call, Caps, Edit, Edits, Span, Spans, Surface};
 pub use caller::{Caller, RequestId};
 pub use decimal::Decimal;
 pub use event::{Event, StopReason};

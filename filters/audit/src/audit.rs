@@ -19,7 +19,7 @@ use crate::kept::origin;
 use crate::notary::{Fault, Notary};
 use crate::opening::{Found, find, name_log, take, totals};
 use crate::prices::PriceList;
-use crate::record::{Kind, LogId};
+use crate::record::{Head, Kind, LogId};
 use crate::refusals::Refusals;
 use crate::segment::Segment;
 use crate::shelf::Shelf;
@@ -107,6 +107,7 @@ pub struct Audit {
     tenants: Arc<Mutex<HashMap<String, LogId>>>,
     refusals: Arc<Refusals>,
     clock: Clock,
+    found: HashMap<LogId, u64>,
     closing: Arc<AtomicBool>,
     writer: Mutex<Option<JoinHandle<()>>>,
     notary: Mutex<Option<JoinHandle<()>>>,
@@ -134,7 +135,8 @@ impl Audit {
         let tenants = Arc::new(Mutex::new(tenants));
         let refusals = Arc::new(Refusals::default());
         let closing = Arc::new(AtomicBool::new(false));
-        let heads = logs.iter().map(|(id, kept)| Ok((*id, kept.log.head()?))).collect::<io::Result<_>>()?;
+        let heads: HashMap<LogId, Head> =
+            logs.iter().map(|(id, kept)| Ok((*id, kept.log.head()?))).collect::<io::Result<_>>()?;
         let dir = data.join("journal");
         let mut segment = Segment::allocate(dir.join("first.spare"), segment_bytes)?;
         segment.begin(&dir, journal.next_file, journal.next_frame)?;
@@ -178,8 +180,10 @@ impl Audit {
             tracing::error!(%error, "no room for the audit journal: new requests are refused");
         }
         let empty: Vec<LogId> = notary.logs.iter().filter(|(_, k)| k.log.size() == 0).map(|(id, _)| *id).collect();
+        notary.tell_written();
+        let heads = Arc::clone(&writer.heads);
         let (writer, notary) = set_to_work(writer, notary, on_failure)?;
-        let audit = Arc::new(Self {
+        let mut audit = Self {
             data,
             deployment,
             mode,
@@ -189,13 +193,15 @@ impl Audit {
             tenants,
             refusals,
             clock,
+            found: HashMap::new(),
             closing,
             writer: Mutex::new(Some(writer)),
             notary: Mutex::new(Some(notary)),
             _lock: lock_file,
-        });
+        };
         audit.begin_again(empty, open, &software)?;
-        Ok(audit)
+        audit.found = lock(&heads).iter().map(|(log, head)| (*log, head.seq)).collect();
+        Ok(Arc::new(audit))
     }
 
     /// The first leaves after a start: logs that are new, requests that were lost, the start itself.
@@ -256,6 +262,26 @@ impl Audit {
     /// When it cannot be written.
     pub fn keep_prices(&self, list: &PriceList) -> io::Result<String> {
         list.keep(&self.data)
+    }
+
+    /// How many leaves of each log can be read in its files by now. What is durable gets there within a
+    /// fraction of a second.
+    #[must_use]
+    pub fn written(&self) -> HashMap<LogId, u64> {
+        lock(&self.shared.written).clone()
+    }
+
+    /// How many leaves each log had when it was opened, those of lost requests included: whatever comes
+    /// after them is of this process.
+    #[must_use]
+    pub fn found(&self) -> &HashMap<LogId, u64> {
+        &self.found
+    }
+
+    /// The id of the deployment.
+    #[must_use]
+    pub fn deployment(&self) -> &str {
+        &self.deployment
     }
 
     /// What it promises.

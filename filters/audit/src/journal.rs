@@ -79,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) spare_count: AtomicU64,
     /// Files that are full, with the number of their last frame.
     pub(crate) retired: Mutex<VecDeque<(PathBuf, u64)>>,
+    /// How many leaves of each log can be read in its files.
+    pub(crate) written: Mutex<HashMap<LogId, u64>>,
     inbox: Mutex<Vec<Frame>>,
     arrived: Condvar,
 }
@@ -111,6 +113,7 @@ impl Shared {
             spares: Mutex::default(),
             spare_count: AtomicU64::new(0),
             retired: Mutex::default(),
+            written: Mutex::default(),
             inbox: Mutex::default(),
             arrived: Condvar::new(),
         }

@@ -143,7 +143,13 @@ impl Notary {
         for kept in self.logs.values_mut() {
             kept.log.write()?;
         }
+        self.tell_written();
         Ok(())
+    }
+
+    /// Says how far each log can be read now.
+    pub(crate) fn tell_written(&self) {
+        lock(&self.shared.written).extend(self.logs.iter().map(|(id, kept)| (*id, kept.log.size())));
     }
 
     fn unpack(&mut self, frame: &Frame) -> Result<(), Fault> {

@@ -48,6 +48,10 @@ pub struct Record<'a> {
     /// Each try in order.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt<'a>>,
+    /// The accounts that paid, each as `<budget or balance>@<begin of its window>`: a budget paid cost and
+    /// fee, and so did a managed balance; a `byok` balance paid the fee.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Text<'a>>,
     /// `off`, until there is a cache.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Text<'a>>,
@@ -93,6 +97,9 @@ pub struct Record<'a> {
     /// How it ended.
     #[serde(borrow)]
     pub outcome: Text<'a>,
+    /// `true` where the tenant's own credential was used: the vendor asks the tenant for the cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<bool>,
     /// The version of the price list.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<Text<'a>>,
@@ -300,6 +307,7 @@ mod tests {
         Record {
             asked: Some("fast".into()),
             attempts: vec![Attempt { endpoint: "a".into(), failed: Some("429".into()), ms: 3 }],
+            budgets: vec!["bud_1@0".into()],
             cache: Some("off".into()),
             complexity: Some("simple".into()),
             config: Some("00".into()),
@@ -315,6 +323,7 @@ mod tests {
             latency_us: Some(2),
             model: Some("m\u{e9}\n\"".into()),
             outcome: "answered".into(),
+            own: Some(true),
             prices: Some("p".into()),
             route: Some("r".into()),
             rule: Some("l".into()),

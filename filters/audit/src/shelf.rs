@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::hash::Hash;
+use crate::record::{Kind, Leaf, Record};
 use crate::tree::{Nodes, root};
 
 /// How many leaves a file holds.
@@ -183,6 +184,21 @@ impl Shelf {
             }
         }
         Ok(())
+    }
+
+    /// Shows the records of requests, answered and lost ones, from one place up to another.
+    ///
+    /// # Errors
+    /// When a leaf cannot be read, or is none.
+    pub fn each_request(&self, from: u64, to: u64, show: &mut dyn FnMut(u64, &Record<'_>)) -> io::Result<()> {
+        self.each_leaf(from, to, &mut |seq, line| {
+            let Some(line) = line else { return Ok(()) };
+            let leaf: Leaf<'_> = serde_json::from_slice(line)?;
+            if matches!(leaf.kind, Kind::Request | Kind::Lost) {
+                show(seq, &serde_json::from_str(leaf.record.get())?);
+            }
+            Ok(())
+        })
     }
 
     /// The lines of a file of leaves, from this one on. An export has no index, and is read from the start.

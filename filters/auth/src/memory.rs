@@ -45,7 +45,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        Self { right: OnceLock::new(), wrong: Mutex::new(Wrong { marks: [None; WRONG_MAX], next: 0 }) }
+        Self { right: OnceLock::new(), wrong: Mutex::new(Wrong { marks: Vec::new(), next: 0 }) }
     }
 
     /// The memory of a key that nobody has, so that an unknown id costs what a known one does.
@@ -92,17 +92,21 @@ impl fmt::Debug for Memory {
 
 /// The latest wrong texts; the oldest goes first.
 pub(crate) struct Wrong {
-    marks: [Option<Mark>; WRONG_MAX],
+    /// Empty for nearly every key: a million of them must not pay for the few.
+    marks: Vec<Mark>,
     next: usize,
 }
 
 impl Wrong {
     pub(crate) fn has(&self, mark: &Mark) -> bool {
-        self.marks.iter().flatten().any(|wrong| wrong.same(mark))
+        self.marks.iter().any(|wrong| wrong.same(mark))
     }
 
     pub(crate) fn add(&mut self, mark: Mark) {
-        self.marks[self.next] = Some(mark);
+        if self.marks.len() < WRONG_MAX {
+            return self.marks.push(mark);
+        }
+        self.marks[self.next] = mark;
         self.next = (self.next + 1) % WRONG_MAX;
     }
 }

@@ -24,7 +24,7 @@ use crate::{KeyError, KeyId, Kind, Pepper, StoredHash, StoredKey, parse};
 pub struct KeyRing<T = Caller> {
     seed: [u8; 32],
     pepper: Pepper,
-    entries: HashMap<KeyId, Arc<Entry<T>>>,
+    shards: Box<[Arc<Shard<T>>]>,
     decoy: Memory,
     slow_runs: Arc<AtomicU64>,
 }
@@ -36,6 +36,12 @@ struct Entry<T> {
     stands_for: Arc<T>,
     memory: Arc<Memory>,
 }
+
+/// A part of the keys. A change copies one of them, so that it costs little among a million.
+type Shard<T> = HashMap<KeyId, Arc<Entry<T>>>;
+
+/// With a million keys a shard has two hundred and fifty.
+const SHARDS: usize = 4096;
 
 /// What the ring says of a key.
 #[must_use]
@@ -67,7 +73,8 @@ impl<T> KeyRing<T> {
         keys: impl IntoIterator<Item = (StoredKey, T)>,
     ) -> Result<Self, DuplicateKey> {
         let decoy = Memory::decoy(&seed);
-        let empty = Self { seed, pepper, entries: HashMap::new(), decoy, slow_runs: Arc::default() };
+        let shards = (0..SHARDS).map(|_| Arc::default()).collect();
+        let empty = Self { seed, pepper, shards, decoy, slow_runs: Arc::default() };
         empty.renew(keys)
     }
 
@@ -76,28 +83,56 @@ impl<T> KeyRing<T> {
     /// # Errors
     /// When two keys have the same id.
     pub fn renew(&self, keys: impl IntoIterator<Item = (StoredKey, T)>) -> Result<Self, DuplicateKey> {
-        let mut entries = HashMap::new();
+        let mut shards: Vec<Shard<T>> = (0..SHARDS).map(|_| HashMap::new()).collect();
         for (key, stands_for) in keys {
-            let memory = self.memory_of(&key);
-            let StoredKey { id, kind, hash, revoked, tenant: _, name: _ } = key;
-            match entries.entry(id) {
+            let id = key.id;
+            match shards[shard_of(id)].entry(id) {
                 Place::Occupied(_) => return Err(DuplicateKey(id)),
-                Place::Vacant(place) => {
-                    place.insert(Arc::new(Entry { kind, hash, revoked, stands_for: Arc::new(stands_for), memory }))
-                }
+                Place::Vacant(place) => place.insert(self.entry(key, stands_for)),
             };
         }
-        Ok(Self {
+        Ok(self.of(shards.into_iter().map(Arc::new).collect()))
+    }
+
+    /// This ring with some keys changed, added, or (`None`) taken out. What stays is shared with this one.
+    #[must_use]
+    pub fn with(&self, changes: impl IntoIterator<Item = (KeyId, Option<(StoredKey, T)>)>) -> Self {
+        let mut shards = self.shards.clone();
+        for (id, change) in changes {
+            let place = &mut shards[shard_of(id)];
+            // `Arc::make_mut` would ask that values can be cloned; here only pointers are.
+            let mut shard: Shard<T> = place.iter().map(|(id, entry)| (*id, Arc::clone(entry))).collect();
+            match change {
+                Some((key, stands_for)) => shard.insert(id, self.entry(key, stands_for)),
+                None => shard.remove(&id),
+            };
+            *place = Arc::new(shard);
+        }
+        self.of(shards)
+    }
+
+    fn of(&self, shards: Box<[Arc<Shard<T>>]>) -> Self {
+        Self {
             seed: self.seed,
             pepper: self.pepper.clone(),
-            entries,
+            shards,
             decoy: Memory::decoy(&self.seed),
             slow_runs: self.slow_runs.clone(),
-        })
+        }
+    }
+
+    fn entry(&self, key: StoredKey, stands_for: T) -> Arc<Entry<T>> {
+        let memory = self.memory_of(&key);
+        let StoredKey { id: _, kind, hash, revoked, tenant: _, name: _ } = key;
+        Arc::new(Entry { kind, hash, revoked, stands_for: Arc::new(stands_for), memory })
+    }
+
+    fn find(&self, id: KeyId) -> Option<&Arc<Entry<T>>> {
+        self.shards[shard_of(id)].get(&id)
     }
 
     fn memory_of(&self, key: &StoredKey) -> Arc<Memory> {
-        match self.entries.get(&key.id) {
+        match self.find(key.id) {
             Some(old) if old.kind == key.kind && old.hash == key.hash => old.memory.clone(),
             _ => Arc::new(Memory::new()),
         }
@@ -117,7 +152,7 @@ impl<T> KeyRing<T> {
             return Err(KeyError::WrongKind(presented.kind));
         }
         let mark = Mark::of(&self.seed, text);
-        let entry = self.entries.get(&presented.id).filter(|entry| entry.kind == wanted);
+        let entry = self.find(presented.id).filter(|entry| entry.kind == wanted);
         let recalled = entry.map_or(&self.decoy, |entry| &entry.memory).recall(&mark);
         let entry = entry.ok_or(KeyError::Unknown)?;
         match recalled {
@@ -145,19 +180,19 @@ impl<T> KeyRing<T> {
     /// What a key of this id stands for, valid or revoked: for carrying its state into a new ring.
     #[must_use]
     pub fn get(&self, id: KeyId) -> Option<&T> {
-        self.entries.get(&id).map(|entry| &*entry.stands_for)
+        self.find(id).map(|entry| &*entry.stands_for)
     }
 
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.shards.iter().map(|shard| shard.len()).sum()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.shards.iter().all(|shard| shard.is_empty())
     }
 
     /// How often bcrypt was paid since the first ring: at most once for each key, and once for each
@@ -166,6 +201,11 @@ impl<T> KeyRing<T> {
     pub fn slow_runs(&self) -> u64 {
         self.slow_runs.load(Ordering::Relaxed)
     }
+}
+
+/// Ids are drawn at random: any part of one spreads them.
+fn shard_of(id: KeyId) -> usize {
+    id.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS
 }
 
 impl<T> Entry<T> {

@@ -261,3 +261,24 @@ fn nanoseconds_of_a_verification() {
         println!("verify, {what}: {} ns", started.elapsed().as_nanos() / u128::from(ROUNDS));
     }
 }
+
+#[test]
+fn a_changed_ring_shares_what_stays_and_forgets_what_goes() {
+    let (first, first_stored) = inference(1, 1, Algorithm::Sha256);
+    let (second, second_stored) = inference(2, 2, bcrypt());
+    let (third, third_stored) = inference(3, 3, Algorithm::Sha256);
+    let before = ring(&[&first_stored, &second_stored]);
+    assert!(ask(&before, second.reveal()).is_ok());
+    let revoked = StoredKey { revoked: true, ..first_stored.clone() };
+    let after = before.with([
+        (first.id(), Some((revoked.clone(), revoked.caller()))),
+        (third.id(), Some((third_stored.clone(), third_stored.caller()))),
+    ]);
+    assert!(is_known(&before, &first), "a request keeps the ring that it began with");
+    assert_eq!(ask(&after, first.reveal()).err(), Some(KeyError::Revoked));
+    assert!(is_known(&after, &second), "what was proven of a key that stays is not proven again");
+    assert!(is_known(&after, &third));
+    assert_eq!((after.len(), after.slow_runs()), (3, 1));
+    let gone = after.with([(third.id(), None)]);
+    assert_eq!(ask(&gone, third.reveal()).err(), Some(KeyError::Unknown));
+}

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use memchr::memchr;
-use tollgate_api::{Call, Code, Refusal, Spans, Surface};
+use tollgate_api::{Call, Caps, Code, Refusal, Spans, Surface};
 
 use crate::depth;
 use crate::object::{Member, ObjectError, members, span_in};
@@ -37,6 +37,12 @@ fn broken(error: ObjectError) -> Refusal {
     Refusal::new(Code::InvalidJson, format!("The body {error}."))
 }
 
+/// Members by which a vendor does work that a cap on output tokens does not bound, or asks prices that the
+/// catalogue does not know.
+const UNBOUNDED: [&str; 5] = ["audio", "modalities", "plugins", "prediction", "web_search_options"];
+/// More answers than any vendor gives.
+const CHOICES_MAX: u64 = 1024;
+
 /// The members of a chat request that decide anything, where given. `null` counts as not given.
 #[derive(Default)]
 struct Known<'a> {
@@ -46,6 +52,9 @@ struct Known<'a> {
     stream_options: Option<Value<'a>>,
     max_tokens: Option<Value<'a>>,
     max_completion_tokens: Option<Value<'a>>,
+    n: Option<Value<'a>>,
+    service_tier: Option<Value<'a>>,
+    unbounded: Option<&'static str>,
     tools: Option<Value<'a>>,
     safety_identifier: Option<Value<'a>>,
     user: Option<Value<'a>>,
@@ -62,10 +71,16 @@ impl<'a> Known<'a> {
                 "stream_options" => &mut known.stream_options,
                 "max_tokens" => &mut known.max_tokens,
                 "max_completion_tokens" => &mut known.max_completion_tokens,
+                "n" => &mut known.n,
+                "service_tier" => &mut known.service_tier,
                 "tools" => &mut known.tools,
                 "safety_identifier" => &mut known.safety_identifier,
                 "user" => &mut known.user,
-                _ => continue,
+                other => {
+                    let named = UNBOUNDED.iter().find(|named| **named == other && *value != "null");
+                    known.unbounded = known.unbounded.or(named.copied());
+                    continue;
+                }
             };
             *slot = (*value != "null").then_some(Value { json: value, text });
         }
@@ -91,6 +106,15 @@ fn chat(body: &Bytes, text: &str, members: &[Member<'_>]) -> Result<Call, Refusa
         stream: known.stream.map_or(Ok(false), |value| value.flag("stream"))?,
         wants_usage: known.stream_options.map_or(Ok(false), Value::include_usage)?,
         max_output: max_completion_tokens.or(max_tokens).flatten(),
+        caps: Caps {
+            max_tokens: max_tokens.flatten().is_some(),
+            max_completion_tokens: max_completion_tokens.flatten().is_some(),
+        },
+        choices: known.n.map_or(Ok(1), |n| n.choices())?,
+        unbounded: known.unbounded.or_else(|| {
+            let is_priority = |tier: Value<'_>| tier.json == "\"priority\"";
+            known.service_tier.filter(|tier| is_priority(*tier)).map(|_| "service_tier")
+        }),
         // What is no name is the vendor's to refuse: nothing here is decided by it.
         end_user: known.safety_identifier.or(known.user).and_then(|user| user.name("user").ok()),
         tools: known.tools.map_or(Ok(false), |value| value.array("tools", "an array of tools"))?,
@@ -99,6 +123,7 @@ fn chat(body: &Bytes, text: &str, members: &[Member<'_>]) -> Result<Call, Refusa
             has_members: !members.is_empty(),
             model: span_in(text, model.json),
             messages: span_in(text, messages.json),
+            tools: known.tools.map(|tools| span_in(text, tools.json)),
             // A `null` too has a place, for what replaces it.
             stream_options: members.iter().find(|m| m.name == "stream_options").map(|m| span_in(text, m.value)),
         },
@@ -150,6 +175,12 @@ impl Value<'_> {
         self.json.parse().map(Some).map_err(|_| self.wrong(param, "a whole number of tokens"))
     }
 
+    /// A number of answers.
+    fn choices(self) -> Result<u32, Refusal> {
+        let number = self.json.parse::<u64>().ok().filter(|n| (1..=CHOICES_MAX).contains(n));
+        number.and_then(|n| u32::try_from(n).ok()).ok_or_else(|| self.wrong("n", "a whole number of answers"))
+    }
+
     /// Whether an array holds anything.
     fn array(self, param: &'static str, wanted: &str) -> Result<bool, Refusal> {
         let inner = self.json.strip_prefix('[').ok_or_else(|| self.wrong(param, wanted))?;
@@ -185,6 +216,27 @@ mod tests {
 
     fn ask(body: impl Into<Bytes>) -> Result<Call, Refusal> {
         read(Surface::ChatCompletions, body.into())
+    }
+
+    #[test]
+    fn what_no_cap_bounds_is_named_and_how_many_answers_are_wanted_is_read() {
+        let with = |more: &str| ask(format!(r#"{{"model":"m","messages":[{{}}],{more}}}"#)).expect("a call");
+        for (more, found) in [
+            (r#""web_search_options":{}"#, Some("web_search_options")),
+            (r#""web_search_options":null"#, None),
+            (r#""service_tier":"priority""#, Some("service_tier")),
+            (r#""service_tier":"flex""#, None),
+            (r#""temperature":1"#, None),
+        ] {
+            assert_eq!(with(more).unbounded, found, "{more}");
+        }
+        assert_eq!((with(r#""n":3"#).choices, with(r#""n":null"#).choices), (3, 1));
+        for n in ["0", "-1", "1.5", "\"2\"", "99999999999999999999"] {
+            let refused = ask(format!(r#"{{"model":"m","messages":[{{}}],"n":{n}}}"#)).expect_err(n);
+            assert_eq!(refused.param.as_deref(), Some("n"));
+        }
+        let caps = with(r#""max_tokens":5,"max_completion_tokens":-1"#).caps;
+        assert_eq!(caps, Caps { max_tokens: true, max_completion_tokens: false });
     }
 
     #[test]

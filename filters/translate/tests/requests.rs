@@ -1,7 +1,7 @@
 //! A chat request on its way to Anthropic: each test is named after what went wrong in a gateway.
 
 use serde_json::{Value, json};
-use tollgate_api::{Call, Code, Edit, Refusal, Spans, Surface};
+use tollgate_api::{Call, Caps, Code, Edit, Refusal, Spans, Surface};
 use tollgate_translate::Dialect;
 
 fn call(body: &Value) -> Call {
@@ -12,6 +12,9 @@ fn call(body: &Value) -> Call {
         stream: false,
         wants_usage: false,
         max_output: None,
+        caps: Caps::default(),
+        choices: 1,
+        unbounded: None,
         end_user: None,
         tools: false,
         spans: Spans::default(),
