@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tollgate_api::{Code, Refusal};
-use tollgate_limit::{Admission, Denied, FloodGuard, KeyGate, KeyLimits, Rate};
+use tollgate_limit::{Admission, Denied, Exceeded, FloodGuard, KeyGate, KeyLimits, Rate};
 
 fn of(n: u32) -> Option<NonZeroU32> {
     NonZeroU32::new(n)
@@ -42,8 +42,12 @@ impl Clock {
     }
 }
 
-fn remaining(admission: &Admission) -> u32 {
+fn remaining(admission: &Admission) -> u64 {
     admission.rate().expect("a limit is set").remaining
+}
+
+fn exceeded(answer: Result<Admission, Denied>) -> Option<Exceeded> {
+    answer.err().map(|denied| denied.exceeded)
 }
 
 #[test]
@@ -81,14 +85,14 @@ fn refused_requests_use_nothing_up() {
     let gate = KeyGate::new(KeyLimits { requests_per_minute: of(2), concurrent_requests: of(1) }, clock.at(0));
     let first = gate.admit(clock.at(0)).expect("the first");
     for _ in 0..5 {
-        assert_eq!(gate.admit(clock.at(1)).err(), Some(Denied::TooManyConcurrent(limit(1))));
+        assert_eq!(exceeded(gate.admit(clock.at(1))), Some(Exceeded::Concurrent { limit: 1 }));
     }
     drop(first);
     let second = gate.admit(clock.at(2)).expect("its place in the minute was not used");
     assert_eq!(remaining(&second), 0);
     drop(second);
     for _ in 0..5 {
-        assert!(matches!(gate.admit(clock.at(3)), Err(Denied::RateLimited(_))));
+        assert!(matches!(exceeded(gate.admit(clock.at(3))), Some(Exceeded::Requests { limit: 2, .. })));
     }
     assert_eq!(gate.open(), 0, "a request refused by rate holds no slot");
 }
@@ -133,7 +137,7 @@ fn a_reload_keeps_the_counts_and_applies_the_new_limits_at_once() {
     let new = old.renew(KeyLimits { requests_per_minute: of(3), concurrent_requests: of(2) });
     let second = new.admit(now).expect("the second slot");
     assert_eq!(remaining(&second), 1);
-    assert!(matches!(new.admit(now), Err(Denied::TooManyConcurrent(_))));
+    assert_eq!(exceeded(new.admit(now)), Some(Exceeded::Concurrent { limit: 2 }));
     drop(old);
     drop(open);
     assert_eq!(new.open(), 1, "a request begun before the reload frees its slot after it");
