@@ -3,6 +3,8 @@
 //! Ids are made by the store; times are milliseconds since 1970; money is nano-dollars in text form
 //! (`12.5`) on the wire and an integer in the database.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -86,7 +88,7 @@ pub enum KeyKind {
 }
 
 /// A key at rest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
     /// Its public id: the eight characters after the prefix.
     pub id: String,
@@ -146,7 +148,7 @@ pub struct Limits {
 }
 
 /// A vendor's secret, sealed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
     /// Its id, `crd_…`.
     pub id: String,
@@ -285,6 +287,59 @@ pub struct Usage {
     #[serde(with = "crate::money")]
     #[schema(value_type = String)]
     pub fee: i64,
+}
+
+/// One payment into a balance, or a correction of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TopUp {
+    /// Its id, `top_…`; later ones sort after earlier ones.
+    pub id: String,
+    /// Whose.
+    pub tenant: String,
+    /// Which balance.
+    pub kind: BalanceKind,
+    /// US dollars; negative for a correction.
+    #[serde(with = "crate::money")]
+    #[schema(value_type = String, example = "100.00")]
+    pub amount: i64,
+    /// Why, for people.
+    pub note: String,
+    /// What makes saying it twice count once.
+    pub idempotency_key: String,
+    /// When it was booked.
+    pub created_ms: i64,
+}
+
+/// What was used, summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sum {
+    /// How many requests.
+    pub requests: i64,
+    /// Tokens of prompts.
+    pub input: i64,
+    /// Tokens of answers.
+    pub output: i64,
+    /// US dollars that vendors ask.
+    #[serde(with = "crate::money")]
+    #[schema(value_type = String)]
+    pub cost: i64,
+    /// US dollars of fees.
+    #[serde(with = "crate::money")]
+    #[schema(value_type = String)]
+    pub fee: i64,
+}
+
+/// What a tenant used in a month.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Statement {
+    /// Whose.
+    pub tenant: String,
+    /// The month, `2026-11`.
+    pub month: String,
+    /// By public model.
+    pub models: BTreeMap<String, Sum>,
+    /// All models together.
+    pub total: Sum,
 }
 
 /// One row of the change feed: something a node's snapshot must take up.
