@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
-use tollgate_api::{Code, Event, Outcome, Refusal, Surface, Usage};
+use tollgate_api::{Code, Event, Money, Outcome, Refusal, Surface, Usage};
 use tollgate_translate::{Phase, assemble, error_event};
 
 use crate::attempt::{Begun, Stream};
@@ -20,8 +20,10 @@ use crate::endpoint::Endpoint;
 use crate::estimate;
 use crate::pipeline::End;
 use crate::reply;
-use crate::tally::Tally;
+use crate::tally::{Drain, Tally};
 
+/// What is read of an answer after its client has gone.
+const DRAIN_BYTES_MAX: usize = 8 << 20;
 /// What is readable already is sent in one write, up to this size.
 const COALESCE_BYTES_MAX: usize = 16 << 10;
 
@@ -49,9 +51,8 @@ async fn deliver_whole(
         Some(usage) => usage,
         None => estimate::whole(tally, endpoint.dialect, body.clone()).await,
     };
-    let cost = endpoint.price(&usage);
+    tally.metered(usage, endpoint);
     let body = speak(endpoint, body, tally)?;
-    tally.metered(usage, cost);
     tally.close(Outcome::Answered, 200);
     tally.trail.sends(&body);
     tally.ended_on_disk().await?;
@@ -87,6 +88,13 @@ async fn deliver_stream(
     session.write_response_header(stream_head(session, tally), false).await.map_err(End::gone)?;
     let live = Arc::clone(&tally.live);
     let ended = pump(endpoint, &mut stream, session, tally, &live.chain).await;
+    if let (Ended::TheClientLeft, Some(worst)) = (&ended, tally.worst()) {
+        match tally.drain() {
+            Some(drain) => stream_on(endpoint, &mut stream, tally, drain).await,
+            None => tally.metered(worst, endpoint),
+        }
+        return Err(End::Gone);
+    }
     meter(endpoint, stream.relay.usage(), stream.relay.output_chars(), tally).await;
     match ended {
         Ended::Whole => tally.close(Outcome::Answered, 200),
@@ -130,6 +138,57 @@ fn cut(endpoint: &Endpoint, tally: &mut Tally) {
     endpoint.health.failed(&endpoint.policy, clock::now_ms());
     tally.refused = Some(Code::UpstreamCut);
     tally.close(Outcome::CutUpstream, 200);
+}
+
+/// An answer that has begun although its client is gone: it is read on for what it cost.
+pub(crate) async fn read_on(answering: Answering, tally: &mut Tally) -> End {
+    let Answering { endpoint, begun } = answering;
+    match begun {
+        Begun::Whole(body) => {
+            let usage = match endpoint.dialect.usage(&body) {
+                Some(usage) => usage,
+                None => estimate::whole(tally, endpoint.dialect, body).await,
+            };
+            tally.metered(usage, &endpoint);
+        }
+        Begun::Stream(mut stream) => {
+            if let Some(drain) = tally.drain() {
+                stream_on(&endpoint, &mut stream, tally, drain).await;
+            }
+        }
+    }
+    End::Gone
+}
+
+/// Reads a stream to its end for its usage. Where it does not come to one in time, it is taken for all
+/// that is held.
+async fn stream_on(endpoint: &Arc<Endpoint>, stream: &mut Stream, tally: &mut Tally, drain: Drain) {
+    let until = Instant::now() + drain.time;
+    let price = |usage: &Usage| endpoint.price(usage);
+    let mut bytes = 0;
+    while bytes < DRAIN_BYTES_MAX && matches!(stream.relay.phase(), Phase::Waiting | Phase::Content) {
+        let left = until.saturating_duration_since(Instant::now());
+        let read = match timeout(left, stream.wire.read()).await {
+            Ok(Ok(Some(piece))) => {
+                bytes += piece.len();
+                stream.relay.push(piece, &price, &mut |_| {}, &mut stream.held)
+            }
+            Ok(Ok(None)) => stream.relay.end(&price, &mut |_| {}, &mut stream.held),
+            _ => break,
+        };
+        drop(stream.held.take());
+        if read.is_err() || stream.wire.is_done() {
+            break;
+        }
+    }
+    drop(drain.turn);
+    let is_whole = matches!(stream.relay.phase(), Phase::Ended);
+    let usage = match (stream.relay.usage().filter(|_| is_whole), tally.worst()) {
+        (Some(usage), _) => usage,
+        (None, Some(worst)) => worst,
+        (None, None) => return,
+    };
+    tally.metered(usage, endpoint);
 }
 
 /// How a stream came to its end.
@@ -241,7 +300,7 @@ async fn meter(endpoint: &Endpoint, reported: Option<Usage>, output_chars: u64, 
         Some(usage) => usage,
         None => estimate::stream(tally, output_chars).await,
     };
-    tally.metered(usage, endpoint.price(&usage));
+    tally.metered(usage, endpoint);
 }
 
 fn stream_head(session: &Session, tally: &Tally) -> Box<ResponseHeader> {
@@ -288,8 +347,14 @@ pub(crate) fn headers(tally: &Tally) -> Headers {
         say(&names::COST, &cost.total().decimal());
         say(&names::INPUT_COST, &cost.input.decimal());
         say(&names::OUTPUT_COST, &cost.output.decimal());
+        if tally.fee != 0 {
+            say(&names::FEE, &Money::from_nano(tally.fee).decimal());
+        }
     }
-    headers.extend(tally.rate.into_iter().flat_map(crate::admit::headers));
+    if let Some(held) = tally.held.as_ref().filter(|held| held.is_lowered) {
+        say(&names::MAX_OUTPUT, &held.cap.to_string());
+    }
+    headers.extend(crate::admit::headers(tally.rates));
     headers
 }
 
@@ -308,5 +373,7 @@ mod names {
     pub(super) static RULE: HeaderName = HeaderName::from_static("x-tollgate-rule");
     pub(super) static COST: HeaderName = HeaderName::from_static("x-tollgate-cost-usd");
     pub(super) static INPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-input-cost-usd");
+    pub(super) static FEE: HeaderName = HeaderName::from_static("x-tollgate-fee-usd");
+    pub(super) static MAX_OUTPUT: HeaderName = HeaderName::from_static("x-tollgate-max-output");
     pub(super) static OUTPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-output-cost-usd");
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use pingora::ErrorType;
 use pingora_timeout::timeout;
+use secrecy::SecretString;
 use tollgate_api::{Event, RequestId, Surface, Usage};
 use tollgate_translate::{Dialect, Out, Phase, Relay, VendorError};
 
@@ -34,6 +35,8 @@ pub(crate) struct Try<'a> {
     /// To be sent beside the endpoint's own.
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The tenant's own credential, opened for this try.
+    pub(crate) own: Option<Arc<SecretString>>,
     pub(crate) shape: Shape,
     /// When the whole request must be over.
     pub(crate) deadline: Instant,
@@ -81,6 +84,8 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
     let left = what.deadline.saturating_duration_since(Instant::now());
     let shape = what.shape;
     let (endpoint, id, deadline) = (what.endpoint, what.id, what.deadline);
+    let own = what.own.clone();
+    let own = own.as_deref();
     // On the heap: every future around this one would carry and move its size.
     let trying = Box::pin(async move {
         let mut wire = open(what).await?;
@@ -88,7 +93,7 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
         let status = answer.status.as_u16();
         if !(200..300).contains(&status) {
             let wait = pacing::asked_to_wait(&answer.headers, SystemTime::now());
-            return Err(refused(wire, endpoint, status, wait).await);
+            return Err(refused(wire, endpoint, own, status, wait).await);
         }
         if let Some(wait) = pacing::exhausted(&answer.headers) {
             endpoint.health.told_to_wait(wait, crate::clock::now_ms());
@@ -102,7 +107,7 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
             )));
         }
         // Nor need a whole answer carry the size of a stream's.
-        Box::pin(first_content(wire, endpoint, shape, id, watch)).await.map(Ok)
+        Box::pin(first_content(wire, endpoint, own, shape, id, watch)).await.map(Ok)
     });
     let begun = timeout(timeouts.first_byte.min(left), trying).await.map_err(|_| Fail::FirstByteTimeout)??;
     match begun {
@@ -117,7 +122,8 @@ async fn open(what: Try<'_>) -> Result<Wire, Fail> {
     loop {
         let peer = what.endpoint.peer().await?;
         let mut wire = what.pools.connect(peer, fresh).await.map_err(|e| no_connection(&e))?;
-        let sent = wire.send(what.endpoint.head(what.body.len(), &what.headers), what.body.clone()).await;
+        let sent =
+            wire.send(what.endpoint.head(what.body.len(), &what.headers, what.own.as_deref()), what.body.clone()).await;
         let early = match sent {
             Ok(()) if !wire.reused => return Ok(wire),
             // On a connection from the pool, only a first byte shows that it was still alive.
@@ -139,6 +145,7 @@ async fn open(what: Try<'_>) -> Result<Wire, Fail> {
 async fn first_content(
     mut wire: Wire,
     endpoint: &Endpoint,
+    own: Option<&SecretString>,
     shape: Shape,
     id: RequestId,
     watch: &mut Watch<'_>,
@@ -165,7 +172,7 @@ async fn first_content(
             Phase::Content | Phase::Ended => return Ok(Stream { wire, relay, held }),
             Phase::Failed { kind, message } => {
                 let error = VendorError { kind: kind.clone(), code: None, message: message.clone() };
-                return Err(Fail::FirstEvent(endpoint.discreet(error)));
+                return Err(Fail::FirstEvent(endpoint.discreet(error, own)));
             }
         }
     }
@@ -193,9 +200,15 @@ fn looks_like_an_object(body: &[u8]) -> bool {
     body.first() == Some(&b'{') && body.last() == Some(&b'}')
 }
 
-async fn refused(wire: Wire, endpoint: &Endpoint, status: u16, retry_after: Option<Duration>) -> Fail {
+async fn refused(
+    wire: Wire,
+    endpoint: &Endpoint,
+    own: Option<&SecretString>,
+    status: u16,
+    retry_after: Option<Duration>,
+) -> Fail {
     let body = wire.drain(ERROR_BYTES_MAX, ERROR_PATIENCE).await;
-    Fail::Status { status, error: endpoint.discreet(endpoint.dialect.error(status, &body)), retry_after }
+    Fail::Status { status, error: endpoint.discreet(endpoint.dialect.error(status, &body), own), retry_after }
 }
 
 fn is_event_stream(answer: &pingora::http::ResponseHeader) -> bool {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
-use tollgate_api::{AttemptHead, Code, Refusal};
+use tollgate_api::{AttemptHead, Code, Edit, Edits, Refusal};
 
 use crate::attempt::{Begun, Shape, Try, attempt};
 use crate::clock;
@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::fail::Fail;
 use crate::health::State;
 use crate::off_worker::off_worker;
-use crate::plan::Plan;
+use crate::plan::{Candidate, Plan};
 use crate::tally::Tally;
 use crate::upstream::Upstreams;
 
@@ -43,22 +43,22 @@ pub(crate) async fn first_to_answer(
     trace: &Trace,
 ) -> Result<Answering, NoAnswer> {
     let deadline = tally.began() + tally.live.timeouts.total;
-    let mut open: Vec<&Arc<Endpoint>> = Vec::new();
-    for endpoint in plan.candidates() {
-        if endpoint.health.may_try(clock::now_ms()) {
-            if let Some(done) = try_one(pools, endpoint, tally, trace, deadline).await {
+    let mut open: Vec<&Candidate<'_>> = Vec::new();
+    for candidate in plan.candidates() {
+        if candidate.endpoint().health.may_try(clock::now_ms()) {
+            if let Some(done) = try_one(pools, candidate, tally, trace, deadline).await {
                 return done;
             }
         } else {
-            open.push(endpoint);
+            open.push(candidate);
         }
     }
     // Everything rests or has failed. What rests by our own count is tried all the same, soonest
     // first: a guess of ours must not turn a request away. A wait that the vendor named is kept.
-    open.retain(|e| !e.health.was_told(clock::now_ms()));
-    open.sort_by_key(|e| e.health.rests_until());
-    for endpoint in open {
-        if let Some(done) = try_one(pools, endpoint, tally, trace, deadline).await {
+    open.retain(|c| !c.endpoint().health.was_told(clock::now_ms()));
+    open.sort_by_key(|c| c.endpoint().health.rests_until());
+    for candidate in open {
+        if let Some(done) = try_one(pools, candidate, tally, trace, deadline).await {
             return done;
         }
     }
@@ -68,17 +68,18 @@ pub(crate) async fn first_to_answer(
 /// One try. `None` says: go on to the next.
 async fn try_one(
     pools: &Arc<Upstreams>,
-    endpoint: &Arc<Endpoint>,
+    candidate: &Candidate<'_>,
     tally: &mut Tally,
     trace: &Trace,
     deadline: Instant,
 ) -> Option<Result<Answering, NoAnswer>> {
+    let endpoint = candidate.endpoint();
     let began = Instant::now();
     if began >= deadline {
         return Some(Err(NoAnswer::Refused(out_of_time())));
     }
     tally.trying = Some((Arc::clone(endpoint), began));
-    let outcome = one(pools, endpoint, tally, trace, deadline).await;
+    let outcome = one(pools, candidate, tally, trace, deadline).await;
     let took = began.elapsed();
     tally.trying = None;
     match outcome {
@@ -102,11 +103,20 @@ async fn try_one(
 
 async fn one(
     pools: &Arc<Upstreams>,
-    endpoint: &Arc<Endpoint>,
+    candidate: &Candidate<'_>,
     tally: &mut Tally,
     trace: &Trace,
     deadline: Instant,
 ) -> Result<Begun, Fail> {
+    let endpoint = candidate.endpoint();
+    let cap = tally.held.as_ref().map(|held| held.cap);
+    let own = match candidate.own() {
+        None => None,
+        Some(own) => {
+            let secret = own.secret().ok_or_else(|| Fail::Vetoed("the credential cannot be opened".into()))?;
+            Some(Arc::new(secret))
+        }
+    };
     let live = Arc::clone(&tally.live);
     let number = u32::try_from(tally.tried.len()).unwrap_or(u32::MAX).saturating_add(1);
     let id = tally.id;
@@ -120,7 +130,7 @@ async fn one(
         wants_usage: call.wants_usage,
         decode: live.chain.sees_events(),
     };
-    let body = say(endpoint, exchange).await?;
+    let body = say(endpoint, exchange, cap).await?;
     let mut headers = HeaderMap::new();
     if !live.chain.is_empty() {
         let mut view =
@@ -129,24 +139,46 @@ async fn one(
         keep_ours(&mut headers);
     }
     trace.forward(&mut headers);
-    let what = Try { pools, endpoint, id, headers, body, shape, deadline };
+    let what = Try { pools, endpoint, id, headers, body, own, shape, deadline };
     attempt(what, &mut |event| live.chain.on_event(exchange, states, event)).await
 }
 
 /// The request in this endpoint's words: spliced where it speaks the client's dialect, translated
-/// where it does not.
-async fn say(endpoint: &Arc<Endpoint>, exchange: &tollgate_api::Exchange) -> Result<Bytes, Fail> {
+/// where it does not. `cap` is the output that money is held for.
+async fn say(endpoint: &Arc<Endpoint>, exchange: &tollgate_api::Exchange, cap: Option<u64>) -> Result<Bytes, Fail> {
     use tollgate_translate::{Dialect, splice};
     let call = &exchange.call;
+    let capped = cap.and_then(|cap| capped(endpoint, exchange, cap));
+    let edits = capped.as_ref().unwrap_or(&exchange.edits);
     if endpoint.dialect == Dialect::OpenAi {
-        return Ok(splice(call, &exchange.edits, Some(&endpoint.model), call.stream));
+        return Ok(splice(call, edits, Some(&endpoint.model), call.stream));
     }
     let (dialect, model) = (endpoint.dialect, Arc::clone(&endpoint.model));
     if call.body.len() < crate::off_worker::THRESHOLD_BYTES {
-        return dialect.request(call, &exchange.edits, &model).map(Bytes::from).map_err(Fail::Unsayable);
+        return dialect.request(call, edits, &model).map(Bytes::from).map_err(Fail::Unsayable);
     }
-    let (call, edits) = (call.clone(), exchange.edits.clone());
+    let (call, edits) = (call.clone(), edits.clone());
     off_worker(move || dialect.request(&call, &edits, &model)).await.map(Bytes::from).map_err(Fail::Unsayable)
+}
+
+/// The edits that cap the output at what is held; `None` where the client's own cap is no higher.
+fn capped(endpoint: &Endpoint, exchange: &tollgate_api::Exchange, cap: u64) -> Option<Edits> {
+    let call = &exchange.call;
+    if call.max_output.is_some_and(|own| own <= cap) {
+        return None;
+    }
+    let cap = endpoint.max_output.map_or(cap, |most| most.min(cap));
+    let mut edits = exchange.edits.clone();
+    let mut set = |member: &str| edits.push(Edit { member: member.into(), value: Some(cap.to_string().into()) });
+    // Whichever the client used; OpenAI's own models insist on the later one, others know the older.
+    let is_openai = &*endpoint.provider == "openai";
+    if call.caps.max_completion_tokens || (is_openai && !call.caps.max_tokens) {
+        set("max_completion_tokens");
+    }
+    if call.caps.max_tokens || (!is_openai && !call.caps.max_completion_tokens) {
+        set("max_tokens");
+    }
+    Some(edits)
 }
 
 /// The only headers of the client that go upstream: its W3C trace context.
@@ -206,7 +238,7 @@ fn nobody_answered(plan: &Plan<'_>, tally: &Tally) -> Refusal {
     let now = clock::now_ms();
     let mut said: Vec<String> = tally.tried.iter().map(|t| format!("{}: {}", t.endpoint.name, t.sentence)).collect();
     let mut soonest = None;
-    for endpoint in plan.candidates() {
+    for endpoint in plan.candidates().map(Candidate::endpoint) {
         if let State::Tripped { until_ms } = endpoint.health.state(now) {
             let rest = Duration::from_millis(until_ms - now);
             soonest = Some(soonest.map_or(rest, |s: Duration| s.min(rest)));

@@ -74,7 +74,11 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, session: &mut Session, page: P
         let none = Refusal::new(Code::RecordNotFound, "this gateway keeps no audit log (`audit.mode: off`)");
         return reply::refuse(session, &none).await;
     };
-    let shelf = books.audit.shelf(holder.log);
+    let Some(log) = holder.tenant.known_log() else {
+        let none = Refusal::new(Code::RecordNotFound, "your tenant has called no model yet, and has no log");
+        return reply::refuse(session, &none).await;
+    };
+    let shelf = books.audit.shelf(log);
     match off_worker(move || read(&shelf, page)).await {
         Ok((kind, text)) => reply::whole(session, 200, kind, [], text).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -19,6 +19,7 @@ use tollgate_api::{Cost, RequestId, Usage};
 use tollgate_conf::{BaseUrl, Timeouts};
 use tollgate_meter::Prices;
 use tollgate_translate::{AnswerHead, Dialect, VendorError};
+use tollgate_vault::{Guard, SafeUrl};
 
 use crate::clock;
 use crate::fail::Fail;
@@ -31,6 +32,9 @@ const LOOKUP_FRESH_MS: u64 = 30_000;
 const POOL_IDLE: Duration = Duration::from_secs(50);
 /// Streams on one HTTP/2 connection. Pingora's default of 1 would mean no multiplexing.
 const H2_STREAMS_MAX: usize = 100;
+
+/// Connections to tenants' own places are never those of the operator's.
+const GROUP_OF_TENANTS: u64 = 0x7465_6e61_6e74;
 
 /// An endpoint, ready to be tried.
 pub(crate) struct Endpoint {
@@ -46,6 +50,10 @@ pub(crate) struct Endpoint {
     pub(crate) timeouts: Timeouts,
     /// What its tokens cost; `None` when the catalogue does not say.
     pub(crate) prices: Option<Prices>,
+    /// Tokens that come out at most, where the catalogue says.
+    pub(crate) max_output: Option<u64>,
+    /// Whether a tenant's own credential is used at it.
+    pub(crate) is_own: bool,
     /// How it has been doing; survives reloads.
     pub(crate) health: Arc<Health>,
     /// When it is considered down.
@@ -53,9 +61,12 @@ pub(crate) struct Endpoint {
     /// Its metric handles.
     pub(crate) metrics: EndpointMetrics,
     place: Place,
+    base: BaseUrl,
+    http2: bool,
     uri: Uri,
     headers: HeaderMap,
     credential: Option<SecretString>,
+    parts: Parts,
 }
 
 /// Host, port, and the addresses they resolve to.
@@ -66,6 +77,8 @@ struct Place {
     peer: ArcSwapOption<HttpPeer>,
     looked_up_ms: AtomicU64,
     looking: AtomicBool,
+    /// Of a tenant's own address: what may be connected to.
+    guard: Option<Arc<Guard>>,
 }
 
 /// What makes an endpoint, beside what configuration says of its provider.
@@ -82,7 +95,7 @@ pub(crate) struct Site<'a> {
 }
 
 impl Place {
-    fn new(site: &Site<'_>) -> Self {
+    fn new(site: &Site<'_>, guard: Option<Arc<Guard>>) -> Self {
         let unresolved = SocketAddr::from(([0, 0, 0, 0], 0));
         let host: Box<str> = site.base.host.trim_matches(['[', ']']).into();
         let mut template = HttpPeer::new(unresolved, site.base.tls, host.to_string());
@@ -105,11 +118,23 @@ impl Place {
             peer: ArcSwapOption::empty(),
             looked_up_ms: AtomicU64::new(u64::MAX),
             looking: AtomicBool::new(false),
+            guard,
         };
-        if let Ok(ip) = place.host.parse() {
+        if let Ok(ip) = place.host.parse()
+            && place.allows(&[SocketAddr::new(ip, place.port)]).is_ok()
+        {
             place.settle(SocketAddr::new(ip, place.port));
         }
         place
+    }
+
+    /// The address to connect to among those that a name stands for: just this one is connected to, so that
+    /// what was looked at is what is called.
+    fn allows(&self, found: &[SocketAddr]) -> Result<SocketAddr, Fail> {
+        match &self.guard {
+            None => found.first().copied().ok_or(Fail::Connect("its name could not be resolved")),
+            Some(guard) => guard.pick(found).map_err(|_| Fail::Connect("its address is not one that may be called")),
+        }
     }
 
     fn settle(&self, address: SocketAddr) {
@@ -131,20 +156,29 @@ impl Place {
             tokio::time::timeout(Duration::from_secs(5), tokio::net::lookup_host((&*self.host, self.port))).await;
         self.looking.store(false, Relaxed);
         self.looked_up_ms.store(clock::now_ms(), Relaxed);
-        if let Some(address) = found.ok().and_then(Result::ok).and_then(|mut all| all.next()) {
-            self.settle(address);
+        let found: Vec<SocketAddr> = found.ok().and_then(Result::ok).into_iter().flatten().collect();
+        match self.allows(&found) {
+            Ok(address) => self.settle(address),
+            // A name that has moved to where nobody may go must not be served from before.
+            Err(fail) if self.guard.is_some() => {
+                self.peer.store(None);
+                return Err(fail);
+            }
+            Err(_) => {}
         }
         self.peer.load_full().ok_or(Fail::Connect("its name could not be resolved"))
     }
 }
 
 /// Everything an [`Endpoint`] is made of.
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) name: Arc<str>,
     pub(crate) provider: Arc<str>,
     pub(crate) model: Arc<str>,
     pub(crate) timeouts: Timeouts,
     pub(crate) prices: Option<Prices>,
+    pub(crate) max_output: Option<u64>,
     pub(crate) health: Arc<Health>,
     pub(crate) policy: Policy,
     pub(crate) metrics: EndpointMetrics,
@@ -157,11 +191,18 @@ impl Endpoint {
     /// When its base URL, credential or headers cannot be written into a request; checked
     /// configuration does not get here with such values.
     pub(crate) fn new(parts: Parts, site: &Site<'_>) -> Result<Self, http::Error> {
-        let Parts { name, provider, model, timeouts, prices, health, policy, metrics } = parts;
+        Self::guarded(parts, site, None)
+    }
+
+    fn guarded(parts: Parts, site: &Site<'_>, guard: Option<Arc<Guard>>) -> Result<Self, http::Error> {
+        let Parts { name, provider, model, timeouts, prices, max_output, health, policy, metrics } = parts.clone();
         Ok(Self {
+            parts,
             uri: target(site)?,
+            base: site.base.clone(),
+            http2: site.http2,
             headers: headers(site)?,
-            place: Place::new(site),
+            place: Place::new(site, guard),
             credential: site.credential.map(SecretString::from),
             dialect: site.dialect,
             name,
@@ -169,10 +210,48 @@ impl Endpoint {
             model,
             timeouts,
             prices,
+            max_output,
+            is_own: false,
             health,
             policy,
             metrics,
         })
+    }
+
+    /// This endpoint as a tenant's own credential reaches it: at the same place or at the tenant's own,
+    /// which the guard looks at; with a health of its own.
+    ///
+    /// # Errors
+    /// When its address cannot be written into a request.
+    pub(crate) fn for_own(&self, base: Option<SafeUrl>, guard: Arc<Guard>) -> Result<Self, http::Error> {
+        let parts = Parts { health: Arc::new(Health::default()), ..self.parts.clone() };
+        let template = &self.place.template;
+        let base_url = match &base {
+            Some(url) => {
+                BaseUrl { tls: url.tls(), host: url.host().to_owned(), port: url.port(), path: url.path().to_owned() }
+            }
+            None => self.base.clone(),
+        };
+        let site = Site {
+            base: &base_url,
+            dialect: self.dialect,
+            http2: self.http2,
+            credential: None,
+            headers: &[],
+            // What the operator trusts for its own place is not trusted for a tenant's.
+            ca: if base.is_some() { None } else { template.options.ca.clone() },
+            connect: self.timeouts.connect,
+            group: if base.is_some() { GROUP_OF_TENANTS } else { template.group_key },
+        };
+        let mut own = Self::guarded(parts, &site, base.is_some().then_some(guard))?;
+        own.is_own = true;
+        if base.is_none() {
+            // Headers that the operator configured for the provider, but never its credential.
+            own.headers = self.headers.clone();
+            own.headers.remove(header::AUTHORIZATION);
+            own.headers.remove("x-api-key");
+        }
+        Ok(own)
     }
 
     /// Where to connect to.
@@ -180,9 +259,11 @@ impl Endpoint {
         self.place.peer().await
     }
 
-    /// A vendor's words without our credential in them: vendors echo what they were shown.
-    pub(crate) fn discreet(&self, mut error: VendorError) -> VendorError {
-        let Some(secret) = self.credential.as_ref().map(|c| c.expose_secret()).filter(|c| !c.is_empty()) else {
+    /// A vendor's words without the credential in them: vendors echo what they were shown. `own` is the
+    /// tenant's, where that was used.
+    pub(crate) fn discreet(&self, mut error: VendorError, own: Option<&SecretString>) -> VendorError {
+        let used = own.or(self.credential.as_ref());
+        let Some(secret) = used.map(|c| c.expose_secret()).filter(|c| !c.is_empty()) else {
             return error;
         };
         for text in [Some(&mut error.kind), Some(&mut error.message), error.code.as_mut()].into_iter().flatten() {
@@ -199,8 +280,8 @@ impl Endpoint {
     }
 
     /// The head of a request with a body of this length: an allow-list, never the client's head.
-    /// `more` are headers that neither frame nor authenticate it.
-    pub(crate) fn head(&self, length: usize, more: &HeaderMap) -> Box<RequestHeader> {
+    /// `more` are headers that neither frame nor authenticate it; `own` is the tenant's own credential.
+    pub(crate) fn head(&self, length: usize, more: &HeaderMap, own: Option<&SecretString>) -> Box<RequestHeader> {
         let (mut parts, ()) = http::Request::new(()).into_parts();
         parts.method = Method::POST;
         parts.uri = self.uri.clone();
@@ -208,6 +289,10 @@ impl Endpoint {
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         for (name, value) in more {
             parts.headers.insert(name.clone(), value.clone());
+        }
+        // What cannot stand in a header was refused when it was stored.
+        if let Some((name, value)) = own.and_then(|own| authentication(self.dialect, own.expose_secret()).ok()) {
+            parts.headers.insert(name, value);
         }
         Box::new(RequestHeader::from(parts))
     }
@@ -240,16 +325,22 @@ fn headers(site: &Site<'_>) -> Result<HeaderMap, http::Error> {
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     }
     if let Some(credential) = site.credential {
-        let (name, value) = match site.dialect {
-            Dialect::OpenAi => (header::AUTHORIZATION, format!("Bearer {credential}")),
-            Dialect::Anthropic => (HeaderName::from_static("x-api-key"), credential.to_owned()),
-        };
-        let mut value = HeaderValue::try_from(value)?;
-        value.set_sensitive(true);
+        let (name, value) = authentication(site.dialect, credential)?;
         headers.insert(name, value);
     }
     for (name, value) in site.headers {
         headers.insert(name.clone(), value.clone());
     }
     Ok(headers)
+}
+
+/// The header by which a dialect authenticates.
+fn authentication(dialect: Dialect, credential: &str) -> Result<(HeaderName, HeaderValue), http::Error> {
+    let (name, value) = match dialect {
+        Dialect::OpenAi => (header::AUTHORIZATION, format!("Bearer {credential}")),
+        Dialect::Anthropic => (HeaderName::from_static("x-api-key"), credential.to_owned()),
+    };
+    let mut value = HeaderValue::try_from(value)?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }

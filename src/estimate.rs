@@ -26,8 +26,11 @@ pub(crate) async fn stream(tally: &Tally, output_chars: u64) -> Usage {
 /// The client left while an endpoint was working for it: what it read is owed all the same.
 pub(crate) async fn hang_up(tally: &mut Tally) {
     let Some(endpoint) = tally.left_behind() else { return };
-    let usage = stream(tally, 0).await;
-    tally.metered(usage, endpoint.price(&usage));
+    let usage = match tally.worst() {
+        Some(worst) => worst,
+        None => stream(tally, 0).await,
+    };
+    tally.metered(usage, &endpoint);
 }
 
 /// The request's messages: a reference into its body, not a copy.

@@ -8,7 +8,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tollgate_api::RequestId;
 use tollgate_audit::Audit;
+use tollgate_conf::Config;
 
+use crate::accounts::Accounts;
+use crate::admit::Others;
+use crate::ledger::Ledger;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::request_log::RequestLog;
@@ -18,6 +22,12 @@ use crate::upstream::Upstreams;
 pub(crate) struct Gateway {
     /// The configuration in use. A request takes one and keeps it to its end.
     pub(crate) live: ArcSwap<Live>,
+    /// Who may call.
+    pub(crate) accounts: Arc<Accounts>,
+    /// What this node may spend.
+    pub(crate) ledger: Arc<Ledger>,
+    /// The other nodes, where Redis connects them.
+    pub(crate) others: Option<Others>,
     /// Connections to upstreams.
     pub(crate) pools: Arc<Upstreams>,
     /// Every metric.
@@ -30,6 +40,26 @@ pub(crate) struct Gateway {
     pub(crate) slow_checks: Semaphore,
     /// Set once shutdown has begun: readiness is off, connections are not kept.
     pub(crate) draining: AtomicBool,
+}
+
+impl Gateway {
+    /// Puts another configuration into use.
+    ///
+    /// # Errors
+    /// When its master key cannot be read or no ring of keys can be made; the rest is in use then.
+    pub(crate) fn take_up(&self, config: &Config, live: Live) -> anyhow::Result<()> {
+        self.live.store(Arc::new(live));
+        self.accounts.reload(config)?;
+        self.name_logs(config)?;
+        self.accounts.vault.reload(config)
+    }
+
+    /// Makes a log for each tenant of configuration: it is there before its first request.
+    pub(crate) fn name_logs(&self, config: &Config) -> anyhow::Result<()> {
+        let live = self.live.load();
+        let Some(books) = &live.books else { return Ok(()) };
+        config.keys.iter().try_for_each(|key| self.accounts.tenant(&key.stored.tenant).log(books).map(|_| ()))
+    }
 }
 
 /// Draws a request id.

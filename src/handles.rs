@@ -21,6 +21,7 @@ pub(crate) struct ModelMetrics {
 }
 
 /// The handles of one endpoint.
+#[derive(Clone)]
 pub(crate) struct EndpointMetrics {
     pub(crate) attempts: Vec<IntCounter>,
     pub(crate) attempt_duration: Histogram,

@@ -4,6 +4,7 @@
 //! `filters/`; `conf/` reads configuration; `simulate/` plays the vendors. Start reading at
 //! [`pipeline`](../src/tollgate/pipeline.rs.html): it is the path of a request, top to bottom.
 
+mod accounts;
 mod admit;
 mod answer;
 mod attempt;
@@ -24,9 +25,11 @@ mod gateway;
 mod handles;
 mod health;
 mod identify;
+mod ledger;
 mod line;
 mod live;
 mod metrics;
+mod money;
 mod off_worker;
 mod ops;
 mod pacing;
@@ -45,6 +48,7 @@ mod surface;
 mod tally;
 mod trail;
 mod upstream;
+mod vault;
 mod witnesses;
 
 pub use cli::run;

@@ -1,23 +1,21 @@
 //! The configuration in use: everything that a request looks up, ready to be looked up.
 //!
-//! It is built whole, swapped whole, and never changed. What must outlive a reload (health, limits,
-//! proven keys) is carried over from the one before.
+//! It is built whole, swapped whole, and never changed. What must outlive a reload (health, the guard
+//! against floods) is carried over from the one before. Keys and tenants are not here: they change apart.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher, RandomState};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use pingora::utils::tls::WrappedX509;
-use secrecy::{ExposeSecret, SecretString};
-use tollgate_api::Caller;
+use secrecy::ExposeSecret;
 use tollgate_audit::Audit;
-use tollgate_audit::record::LogId;
-use tollgate_auth::{KeyRing, Pepper, StoredKey};
 use tollgate_classify::Classify;
 use tollgate_conf::{Config, Match, Provider, Server, Timeouts};
-use tollgate_limit::{FloodGuard, KeyGate, KeyLimits};
+use tollgate_limit::{AddressGuard, AddressLimits, FloodGuard};
 use tollgate_meter::Catalogue;
 
 use crate::books::Books;
@@ -27,15 +25,18 @@ use crate::endpoint::{Endpoint, Parts, Site};
 use crate::filters::Filters;
 use crate::handles::ModelMetrics;
 use crate::health::{Health, Policy};
+use crate::ledger::Terms;
 use crate::metrics::Metrics;
 
 /// The configuration in use.
 pub(crate) struct Live {
     pub(crate) server: Server,
     pub(crate) timeouts: Timeouts,
-    pub(crate) keys: KeyRing<Holder>,
-    pepper: Option<SecretString>,
+    /// How requests are held to budgets, and what is asked on top.
+    pub(crate) terms: Terms,
     pub(crate) flood: Option<FloodGuard>,
+    pub(crate) addresses: Option<AddressGuard>,
+    pub(crate) requests_per_minute_per_ip: Option<NonZeroU32>,
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     /// By public name and by alias.
     pub(crate) models: HashMap<Box<str>, Arc<Model>>,
@@ -50,14 +51,6 @@ pub(crate) struct Live {
     pub(crate) needs_headers: bool,
     /// What records need; `None` when the audit log is off.
     pub(crate) books: Option<Books>,
-}
-
-/// What a verified key stands for.
-pub(crate) struct Holder {
-    pub(crate) caller: Arc<Caller>,
-    pub(crate) gate: KeyGate,
-    /// Where its records go.
-    pub(crate) log: LogId,
 }
 
 /// A public model.
@@ -99,10 +92,11 @@ impl Live {
             .collect();
         let chain = chain(config, filters, metrics)?;
         Ok(Self {
-            keys: keys(config, before, books.as_ref())?,
+            terms: Terms { budgets: config.budgets, fees: config.fees },
             books,
-            pepper: config.key_hashing.pepper.clone(),
             flood: flood(config, before),
+            addresses: addresses(config, before),
+            requests_per_minute_per_ip: config.limits.requests_per_minute_per_ip,
             models: models(config, metrics, pick),
             by_upstream_model: by_upstream_model(&endpoints),
             classifier: Arc::clone(&config.classifier),
@@ -132,7 +126,8 @@ fn endpoints(config: &Config, metrics: &Metrics, before: Option<&Live>) -> anyho
             provider: Arc::clone(&provider.name),
             model: Arc::clone(&e.model),
             timeouts: e.timeouts,
-            prices: prices(&config.catalogue, &e.price_as),
+            prices: entry(&config.catalogue, &e.price_as).and_then(|entry| entry.prices.clone()),
+            max_output: entry(&config.catalogue, &e.price_as).and_then(|entry| entry.max_output),
             health: health.map_or_else(|| Arc::new(Health::default()), |old| Arc::clone(&old.health)),
             policy,
             metrics: metrics.endpoint(&e.name, &provider.name),
@@ -164,8 +159,8 @@ fn trusted(provider: &Provider) -> anyhow::Result<Option<Arc<[WrappedX509]>>> {
     certificates::authorities(file).map(Some)
 }
 
-fn prices(catalogue: &Catalogue, key: &tollgate_conf::PriceKey) -> Option<tollgate_meter::Prices> {
-    catalogue.lookup(&key.provider, &key.model).and_then(|entry| entry.prices.clone())
+fn entry<'a>(catalogue: &'a Catalogue, key: &tollgate_conf::PriceKey) -> Option<&'a tollgate_meter::Entry> {
+    catalogue.lookup(&key.provider, &key.model)
 }
 
 fn models(
@@ -196,52 +191,19 @@ fn by_upstream_model(endpoints: &[Arc<Endpoint>]) -> HashMap<Box<str>, HashMap<B
     places
 }
 
-fn keys(config: &Config, before: Option<&Live>, books: Option<&Books>) -> anyhow::Result<KeyRing<Holder>> {
-    let mut logs = HashMap::new();
-    for key in &config.keys {
-        let log = books.map_or(Ok(LogId::DEPLOYMENT), |books| books.log_of(&key.stored.tenant))?;
-        logs.insert(&*key.stored.tenant, log);
-    }
-    let now = Instant::now();
-    let pepper = match &config.key_hashing.pepper {
-        Some(secret) => Pepper::new(secret.expose_secret().as_bytes()),
-        None => Pepper::none(),
-    };
-    let holder = |key: &tollgate_conf::Key| {
-        let limits = limits(&key.limits).or(limits(&config.limits.key));
-        let gate = match before.and_then(|b| b.keys.get(key.stored.id)) {
-            Some(old) => old.gate.renew(limits),
-            None => KeyGate::new(limits, now),
-        };
-        (
-            StoredKey::clone(&key.stored),
-            Holder { caller: Arc::new(key.stored.caller()), gate, log: logs[&*key.stored.tenant] },
-        )
-    };
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|e| anyhow!("the system gives no randomness: {e}"))?;
-    // A new pepper makes every stored hash another: nothing proven before may be carried over then.
-    let same_pepper = |b: &&Live| exposed(&b.pepper) == exposed(&config.key_hashing.pepper);
-    let ring = match before.filter(same_pepper) {
-        Some(before) => before.keys.renew(config.keys.iter().map(holder)),
-        None => KeyRing::new(seed, pepper, config.keys.iter().map(holder)),
-    };
-    ring.map_err(|e| anyhow!("{e}"))
-}
-
-fn exposed(pepper: &Option<SecretString>) -> Option<&str> {
-    pepper.as_ref().map(ExposeSecret::expose_secret)
-}
-
-fn limits(of: &tollgate_conf::KeyLimits) -> KeyLimits {
-    KeyLimits { requests_per_minute: of.requests_per_minute, concurrent_requests: of.concurrent_requests }
-}
-
 fn flood(config: &Config, before: Option<&Live>) -> Option<FloodGuard> {
     let limit = config.limits.requests_per_second_per_ip?;
     Some(match before.and_then(|b| b.flood.as_ref()) {
         Some(old) => old.renew(limit),
         None => FloodGuard::new(limit, Instant::now()),
+    })
+}
+
+fn addresses(config: &Config, before: Option<&Live>) -> Option<AddressGuard> {
+    let limits = AddressLimits { requests_per_minute: config.limits.requests_per_minute_per_ip? };
+    Some(match before.and_then(|b| b.addresses.as_ref()) {
+        Some(old) => old.renew(limits),
+        None => AddressGuard::new(limits, RandomState::new(), Instant::now()),
     })
 }
 

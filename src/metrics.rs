@@ -9,6 +9,10 @@ use prometheus::{
 };
 use tollgate_api::{Code, UsageSource};
 
+mod ledger;
+
+pub(crate) use ledger::LedgerMetrics;
+
 use crate::fail::FailKind;
 use crate::handles::{EndpointMetrics, ModelMetrics, OUTCOMES, STATUS_CLASSES, TOKEN_KINDS};
 
@@ -33,6 +37,8 @@ pub(crate) struct Metrics {
     filter_duration: HistogramVec,
     /// The audit log.
     pub(crate) audit: AuditMetrics,
+    /// Accounts, money and limits.
+    pub(crate) ledger: LedgerMetrics,
     /// Total time minus waiting for upstreams.
     pub(crate) overhead: Histogram,
     /// Requests that are open now.
@@ -284,6 +290,7 @@ impl Metrics {
             ),
             in_flight: gauge(r, "tollgate_requests_in_flight", "Requests that are open now."),
             audit: AuditMetrics::new(r),
+            ledger: LedgerMetrics::new(r),
             overhead,
             log_dropped,
             registry,

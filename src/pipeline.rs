@@ -11,18 +11,19 @@ use pingora::proxy::Session;
 use tollgate_api::{Call, Code, Edits, Exchange, Outcome, Refusal, Slot, Surface, Verdict};
 use tollgate_classify::Input;
 
+use crate::accounts::{Holder, TenantState};
 use crate::admit::admit;
-use crate::answer::{deliver, headers};
+use crate::answer::{deliver, headers, read_on};
 use crate::attempts::{NoAnswer, Trace, first_to_answer};
 use crate::estimate;
 use crate::gateway::{Gateway, draw_request_id};
 use crate::identify::identify;
-use crate::live::{Holder, Live};
+use crate::live::Live;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::reading::read;
 use crate::reply::{self, ErrorReply};
-use crate::tally::Tally;
+use crate::tally::{Drain, Tally};
 
 /// Why the path ended before an answer was delivered.
 pub(crate) enum End {
@@ -65,33 +66,71 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, surface: Surface, session: &mu
 async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
     let live = Arc::clone(&tally.live);
     let holder = identify(gateway, &live, session, tally.began()).await?;
-    tally.on_record(&holder, session)?;
-    let admission = admit(&holder, tally.began()).map_err(|denied| tally.denied(&holder, denied))?;
-    tally.admitted(&holder, &admission);
+    tally.on_record(&holder, session).await?;
+    let state = holder.tenant.now.load_full();
+    let admitted = admit(gateway, &live, &holder, &state, session, (tally.id, tally.began())).await;
+    let admitted = admitted.map_err(|denied| tally.denied(&holder, &denied))?;
+    tally.admitted(&holder, admitted);
     let call = read(surface, &live, session).await?;
     let exchange = open(&holder, call, &live, session, tally);
     let exchange = filter(Slot::AfterAuth, exchange, &live, tally).await?;
     let exchange = classify(exchange, &live).await;
     let exchange = filter(Slot::AfterClassify, exchange, &live, tally).await?;
-    let plan = plan::choose(&live, tally.keep(exchange))?;
+    let exchange = tally.keep(exchange);
+    let mut plan = plan::choose(&live, exchange)?.permitted(&holder, &exchange.call.model, &state)?;
     tally.planned(&plan);
-    tally.begin(&plan).await;
+    hold(tally, &holder, &state, &mut plan, session).await?;
+    tally.begin(&plan).await?;
     let trace = Trace::of(session.req_header());
+    let drain = tally.drain();
     let wait = Box::pin(first_to_answer(&gateway.pools, &plan, tally, &trace));
-    let answering = while_listening(session, wait).await?;
-    deliver(answering, session, tally).await
+    match while_listening(session, wait, drain).await? {
+        Heard::Here(answering) => deliver(answering, session, tally).await,
+        Heard::Gone(answering) => Err(read_on(answering, tally).await),
+    }
 }
 
-/// Waits for the upstream and the client at once: when the client hangs up, the wait is dropped, and
-/// with it the attempt.
-async fn while_listening<T>(
+/// Holds the money that the plan may cost at most, where somebody has set a limit.
+async fn hold(
+    tally: &mut Tally,
+    holder: &Holder,
+    state: &TenantState,
+    plan: &mut Plan<'_>,
     session: &mut Session,
-    wait: Pin<Box<impl Future<Output = Result<T, NoAnswer>>>>,
-) -> Result<T, End> {
+) -> Result<(), End> {
+    if !state.pays() {
+        return Ok(());
+    }
+    let wait = Box::pin(tally.hold(holder, state, plan));
+    if let Heard::Here(held) = while_listening(session, wait, None).await? {
+        tally.held = held;
+    }
+    Ok(())
+}
+
+/// An outcome, and whether the client is still there to hear of it.
+enum Heard<T> {
+    Here(T),
+    Gone(T),
+}
+
+/// Waits for the upstream and the client at once. When the client hangs up, the wait is dropped, and with
+/// it the attempt; unless money is held for it: then it goes on for as long as `drain` says, to learn what
+/// it cost.
+async fn while_listening<T, E: Into<End>>(
+    session: &mut Session,
+    mut wait: Pin<Box<impl Future<Output = Result<T, E>>>>,
+    drain: Option<Drain>,
+) -> Result<Heard<T>, End> {
     tokio::select! {
         biased;
-        outcome = wait => outcome.map_err(End::from),
-        _ = session.downstream_session.read_body_or_idle(true) => Err(End::Gone),
+        outcome = &mut wait => return outcome.map(Heard::Here).map_err(Into::into),
+        _ = session.downstream_session.read_body_or_idle(true) => {}
+    }
+    let Some(drain) = drain else { return Err(End::Gone) };
+    match tokio::time::timeout(drain.time, wait).await {
+        Ok(Ok(outcome)) => Ok(Heard::Gone(outcome)),
+        _ => Err(End::Gone),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tollgate_api::{Call, Code, Exchange, Label, Refusal};
 
+use crate::accounts::{Holder, Own, TenantState};
 use crate::endpoint::Endpoint;
 use crate::live::{Live, Model, Route};
 
@@ -15,9 +16,30 @@ pub(crate) struct Plan<'a> {
     pub(crate) why: Why<'a>,
     /// For metrics: the public model.
     pub(crate) model: Option<&'a Arc<Model>>,
-    first: &'a Arc<Endpoint>,
-    rest: SmallVec<[&'a Arc<Endpoint>; 4]>,
+    candidates: SmallVec<[Candidate<'a>; 4]>,
 }
+
+/// A place to try, and whose credential it is tried with.
+pub(crate) struct Candidate<'a> {
+    operators: &'a Arc<Endpoint>,
+    /// The tenant's own credential, and the endpoint as it reaches it.
+    own: Option<(Arc<Own>, Arc<Endpoint>)>,
+}
+
+impl Candidate<'_> {
+    /// Where.
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        self.own.as_ref().map_or(self.operators, |(_, place)| place)
+    }
+
+    /// The tenant's own credential; `None` for the operator's.
+    pub(crate) fn own(&self) -> Option<&Arc<Own>> {
+        self.own.as_ref().map(|(own, _)| own)
+    }
+}
+
+/// No candidate is left.
+pub(crate) struct NoneLeft;
 
 /// What chose the candidates.
 #[derive(Clone, Copy)]
@@ -32,17 +54,58 @@ pub(crate) enum Why<'a> {
 
 impl<'a> Plan<'a> {
     /// The candidates in order.
-    pub(crate) fn candidates(&self) -> impl Iterator<Item = &'a Arc<Endpoint>> + '_ {
-        std::iter::once(self.first).chain(self.rest.iter().copied())
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate<'a>> {
+        self.candidates.iter()
     }
 
-    fn of(
-        why: Why<'a>,
-        model: Option<&'a Arc<Model>>,
-        mut all: impl Iterator<Item = &'a Arc<Endpoint>>,
-    ) -> Option<Self> {
-        let first = all.next()?;
-        Some(Self { why, model, first, rest: all.collect() })
+    /// Keeps those for which this holds. Where none is left, the plan stays as it was and must not be used.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Candidate<'a>) -> bool) -> Result<(), NoneLeft> {
+        if !self.candidates.iter().any(&mut keep) {
+            return Err(NoneLeft);
+        }
+        self.candidates.retain(|candidate| keep(candidate));
+        Ok(())
+    }
+
+    fn of(why: Why<'a>, model: Option<&'a Arc<Model>>, all: impl Iterator<Item = &'a Arc<Endpoint>>) -> Option<Self> {
+        let candidates: SmallVec<_> = all.map(|operators| Candidate { operators, own: None }).collect();
+        (!candidates.is_empty()).then_some(Self { why, model, candidates })
+    }
+
+    /// Leaves what the caller's key and tenant allow, and puts the tenant's own credentials in place of the
+    /// operator's.
+    ///
+    /// # Errors
+    /// When nothing is left; the refusal names the rule.
+    pub(crate) fn permitted(mut self, holder: &Holder, asked: &str, state: &TenantState) -> Result<Self, Refusal> {
+        if let Some(bound) = &holder.bound {
+            if !bound.allows_model(asked) {
+                return Err(Refusal::new(Code::KeyBound, "this key is bound to other models").at("model"));
+            }
+            self.retain(|c| bound.allows_provider(&c.operators.provider)).map_err(|NoneLeft| {
+                Refusal::new(Code::KeyBound, "this key is bound to providers that do not serve this model").at("model")
+            })?;
+        }
+        if state.own.is_empty() && !state.byok_only {
+            return Ok(self);
+        }
+        let mut is_wrong = false;
+        for candidate in &mut self.candidates {
+            if let Some(own) = state.own.get(&*candidate.operators.provider) {
+                candidate.own = own.place(candidate.operators).map(|place| (Arc::clone(own), place));
+                // Never silently the operator's where the tenant has its own.
+                is_wrong |= candidate.own.is_none();
+            }
+        }
+        let has_own = |c: &Candidate<'_>| state.own.contains_key(&*c.operators.provider);
+        self.retain(|c| c.own.is_some() || (!state.byok_only && !has_own(c))).map_err(|NoneLeft| {
+            let what = match is_wrong {
+                true => "the address of your own credential is none that may be called",
+                false => "your tenant uses its own credentials only, and has none for the providers of this model",
+            };
+            Refusal::new(Code::CredentialRequired, what).at("model")
+        })?;
+        Ok(self)
     }
 }
 

@@ -50,11 +50,13 @@ impl Reloader {
                 for what in tollgate_conf::restart_needed(&running, &config) {
                     tracing::warn!(what, "this change takes effect after a restart");
                 }
-                *running = config;
                 if let Some(books) = &live.books {
                     books.on_record("reload");
                 }
-                self.gateway.live.store(Arc::new(live));
+                if let Err(error) = self.gateway.take_up(&config, live) {
+                    tracing::error!(error = format!("{error:#}"), "keys and vault stay as they were");
+                }
+                *running = config;
                 self.gateway.metrics.reloaded(true, now);
                 tracing::info!(file = %self.path.display(), "configuration reloaded");
             }

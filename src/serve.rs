@@ -15,15 +15,19 @@ use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
 use pingora::services::listening::Service;
+use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 use tollgate_conf::{Config, Listen};
+use tollgate_peers::{Options, Peers};
 
+use crate::admit::Others;
 use crate::clock;
 use crate::filters::Filters;
 use crate::front::{Door, Front};
 use crate::gateway::Gateway;
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::money::Money;
 use crate::ops::Ops;
 use crate::proxy::Proxy;
 use crate::reload::Reloader;
@@ -44,8 +48,12 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
     }
     metrics.reloaded(true, i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX));
     let conf = Arc::new(server_conf(&config));
+    let Money { accounts, ledger } = Money::open(&config, &metrics, audit.as_ref())?;
     let gateway = Arc::new(Gateway {
         live: ArcSwap::from_pointee(live),
+        accounts,
+        ledger,
+        others: others(&config)?,
         pools: Arc::new(Upstreams::new(ConnectorOptions::from_server_conf(&conf))),
         request_log: open_log(&config, &metrics)?,
         metrics,
@@ -53,6 +61,7 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
         slow_checks: Semaphore::new(threads(&config)),
         draining: AtomicBool::new(false),
     });
+    gateway.name_logs(&config)?;
     prove_free(&config)?;
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
     server.bootstrap();
@@ -72,6 +81,25 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
         audit.close();
     }
     Ok(())
+}
+
+/// The other nodes, where Redis connects them. Its connection has a thread of its own.
+fn others(config: &Config) -> anyhow::Result<Option<Others>> {
+    let Some(url) = &config.store.redis else { return Ok(None) };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("peers")
+        .enable_all()
+        .build()
+        .context("starting the thread for Redis")?;
+    let entered = runtime.enter();
+    let peers = Peers::connect(url, Options::default()).context("`store.redis`")?;
+    drop(entered);
+    // It lives as long as the process.
+    std::mem::forget(runtime);
+    // What all nodes share and nobody else knows.
+    let secret = config.key_hashing.pepper.as_ref().unwrap_or(&config.store.url);
+    Ok(Some(Others { peers, secret: secret.expose_secret().as_bytes().to_vec() }))
 }
 
 fn server_conf(config: &Config) -> ServerConf {

@@ -6,17 +6,22 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
-use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Outcome, Refusal, RequestId, Surface, Usage};
-use tollgate_limit::{Admission, Denied, Rate};
+use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, Surface, Usage};
+use tollgate_limit::{Denied, Rate};
 
+use crate::accounts::{Holder, TenantState};
+use crate::admit::Admitted;
 use crate::chain::States;
+use crate::clock;
 use crate::endpoint::Endpoint;
 use crate::fail::{Fail, FailKind};
 use crate::gateway::Gateway;
-use crate::live::{Holder, Live, Model};
+use crate::ledger::{Held, Ledger, Request, fee, hold};
+use crate::live::{Live, Model};
 use crate::metrics::Metrics;
 use crate::plan::{Plan, Why};
 use crate::trail::Trail;
@@ -30,6 +35,13 @@ pub(crate) struct Tried {
     pub(crate) sentence: String,
     /// How long it took.
     pub(crate) took: Duration,
+}
+
+/// How long an answer is read on after its client has gone, and the turn to do so.
+pub(crate) struct Drain {
+    pub(crate) time: Duration,
+    /// Given back when it drops.
+    pub(crate) turn: tokio::sync::OwnedSemaphorePermit,
 }
 
 /// The account.
@@ -51,8 +63,17 @@ pub(crate) struct Tally {
     pub(crate) usage: Option<Usage>,
     pub(crate) cost: Option<Cost>,
     pub(crate) first_content: Option<Duration>,
-    /// Where the caller's key stands in its minute.
-    pub(crate) rate: Option<Rate>,
+    /// What is asked on top of the cost. Nano-dollars.
+    pub(crate) fee: i64,
+    /// Money that is held for it, where somebody has set a limit.
+    pub(crate) held: Option<Held>,
+    /// Who paid, once that is settled: each account as `<id>@<window>`.
+    pub(crate) payers: SmallVec<[String; 2]>,
+    /// Whose key it is.
+    holder: Option<Arc<Holder>>,
+    /// Where the caller stands, in requests and in tokens.
+    pub(crate) rates: (Option<Rate>, Option<Rate>),
+    admitted: Admitted,
     /// The endpoint that is being tried now.
     pub(crate) trying: Option<(Arc<Endpoint>, Instant)>,
     pub(crate) status: u16,
@@ -81,8 +102,13 @@ impl Tally {
             tried: SmallVec::new(),
             usage: None,
             cost: None,
+            fee: 0,
+            held: None,
+            payers: SmallVec::new(),
+            holder: None,
             first_content: None,
-            rate: None,
+            rates: (None, None),
+            admitted: Admitted::default(),
             trying: None,
             status: 499,
             refused: None,
@@ -97,15 +123,17 @@ impl Tally {
     }
 
     /// The caller is known and let in.
-    pub(crate) fn admitted(&mut self, holder: &Holder, admission: &Admission) {
+    pub(crate) fn admitted(&mut self, holder: &Arc<Holder>, admitted: Admitted) {
         self.caller = Some(Arc::clone(&holder.caller));
-        self.rate = admission.rate();
+        self.holder = Some(Arc::clone(holder));
+        self.rates = admitted.rates();
+        self.admitted = admitted;
     }
 
     /// The caller is known and must wait.
-    pub(crate) fn denied(&mut self, holder: &Holder, denied: Denied) -> Refusal {
+    pub(crate) fn denied(&mut self, holder: &Holder, denied: &Denied) -> Refusal {
         self.caller = Some(Arc::clone(&holder.caller));
-        self.rate = denied.rate();
+        self.rates = (denied.rate(), denied.tokens());
         denied.refusal()
     }
 
@@ -158,6 +186,11 @@ impl Tally {
         &self.gateway.metrics
     }
 
+    /// What this node may spend.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.gateway.ledger
+    }
+
     /// The API that was called.
     pub(crate) fn surface(&self) -> Surface {
         self.surface
@@ -174,10 +207,60 @@ impl Tally {
         self.tried.last().filter(|t| t.failed.is_none()).map(|t| &t.endpoint)
     }
 
-    /// Books tokens and their price.
-    pub(crate) fn metered(&mut self, usage: Usage, cost: Option<Cost>) {
+    /// Holds the money that the plan may cost at most.
+    pub(crate) async fn hold(
+        &self,
+        holder: &Holder,
+        state: &TenantState,
+        plan: &mut Plan<'_>,
+    ) -> Result<Option<Held>, Refusal> {
+        let Some(exchange) = &self.exchange else { return Ok(None) };
+        let tags = self.tags(holder, state);
+        let now = i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX);
+        let request = Request { holder, state, call: &exchange.call, tags: &tags, now };
+        hold(&self.gateway.ledger, &self.live.terms, &request, plan).await
+    }
+
+    /// How its answer is read on after the client has gone; `None` where nothing is held for it.
+    pub(crate) fn drain(&self) -> Option<Drain> {
+        self.held.as_ref()?;
+        let turn = Arc::clone(&self.gateway.ledger.drains).try_acquire_owned().ok()?;
+        Some(Drain { time: self.live.terms.budgets.drain, turn })
+    }
+
+    /// Books tokens, their price, and what is asked on top; and lets go of what was held beyond.
+    pub(crate) fn metered(&mut self, usage: Usage, endpoint: &Endpoint) {
+        let cost = endpoint.price(&usage);
         self.usage = Some(usage);
         self.cost = cost;
+        self.fee = cost.map_or(0, |cost| fee(cost, endpoint.is_own, &self.live.terms.fees));
+        if let Some(held) = self.held.as_mut().filter(|held| held.is_open()) {
+            self.payers = held.accounts(endpoint.is_own).map(ToString::to_string).collect();
+            let cost = cost.map_or(0, |cost| cost.total().nano());
+            held.settle(cost, self.fee, endpoint.is_own, endpoint);
+        }
+        self.admitted.used(&usage);
+        if let Some(holder) = &self.holder {
+            let before = holder.habit.load(Relaxed);
+            holder.habit.store(usage.output.max(before - before / 8), Relaxed);
+        }
+    }
+
+    /// What is to be taken for used where nobody ever said what was: all that is held. `None` where
+    /// nothing is.
+    pub(crate) fn worst(&self) -> Option<Usage> {
+        self.held.as_ref().filter(|held| held.is_open()).map(Held::worst)
+    }
+
+    /// Settles what is still held: all of it where an endpoint may have worked for it unheard of, nothing
+    /// where none has.
+    pub(crate) fn settle_rest(&mut self) {
+        let Some(worst) = self.worst() else { return };
+        let unheard = self.trying.as_ref().map(|(endpoint, _)| endpoint).or(self.served_by()).map(Arc::clone);
+        match unheard {
+            Some(endpoint) => self.metered(worst, &endpoint),
+            None => self.held.iter_mut().for_each(Held::release),
+        }
     }
 
     /// Says how the exchange ended. The first word counts.
@@ -289,6 +372,9 @@ impl Tally {
             Some(cost) => line.text("cost_usd", &cost.total().decimal()),
             None => line.text("cost_usd", "unpriced"),
         };
+        if self.fee != 0 {
+            line.text("fee_usd", &Money::from_nano(self.fee).decimal());
+        }
     }
 }
 
@@ -300,6 +386,7 @@ impl Drop for Tally {
             self.close(Outcome::Failed, Code::Internal.status());
         }
         let outcome = self.outcome();
+        self.settle_rest();
         self.hand_over();
         self.tell_filters(outcome, elapsed);
         self.count(outcome, elapsed);

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue, header};
@@ -15,19 +16,23 @@ use tollgate_api::{Code, Outcome, Refusal, Usage, UsageSource};
 use tollgate_audit::hash::{Digest, Hash};
 use tollgate_audit::record::{self, Attempt, Fault, LogId, Record};
 use tollgate_audit::{Detail, Ticket, canonical};
+use tollgate_conf::Fees;
 
+use crate::accounts::{Holder, Tenant, TenantState};
 use crate::books::Books;
 use crate::clock;
 use crate::endpoint::Endpoint;
 use crate::gateway::draw;
 use crate::health::State;
-use crate::live::Holder;
+use crate::ledger::{Posted, fee};
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
-use crate::plan::Plan;
+use crate::plan::{Candidate, Plan};
 use crate::tally::Tally;
 
 /// Where a client puts words of its own by which it sorts its requests; LiteLLM's users know the second.
 static TAGS: [HeaderName; 2] = [HeaderName::from_static("x-tollgate-tags"), HeaderName::from_static("x-litellm-tags")];
+/// More tags than anyone sorts by.
+const TAGS_MAX: usize = 16;
 /// What a client says of itself is cut after this many bytes.
 const FOREIGN_BYTES_MAX: usize = 256;
 
@@ -84,27 +89,63 @@ fn unavailable() -> Refusal {
 
 impl Tally {
     /// The caller is known: from here on the request leaves a record. Refused when there is no room for one.
-    pub(crate) fn on_record(&mut self, holder: &Holder, session: &Session) -> Result<(), Refusal> {
+    pub(crate) async fn on_record(&mut self, holder: &Holder, session: &Session) -> Result<(), Refusal> {
+        self.trail.started_us = clock::unix_micros();
+        let headers = &session.req_header().headers;
+        self.trail.tags = TAGS.iter().find_map(|name| headers.get(name)).cloned();
         let Some(books) = &self.live.books else { return Ok(()) };
         if !books.audit.accepts() {
             return Err(unavailable());
         }
+        let log = match holder.tenant.known_log() {
+            Some(log) => log,
+            None => self.new_log(&holder.tenant).await?,
+        };
         let trail = &mut self.trail;
-        trail.log = Some(holder.log);
-        trail.started_us = clock::unix_micros();
+        trail.log = Some(log);
         trail.answer = Some(Digest::default());
-        let headers = &session.req_header().headers;
         trail.user_agent = headers.get(header::USER_AGENT).cloned();
-        trail.tags = TAGS.iter().find_map(|name| headers.get(name)).cloned();
         if books.keep_ip {
             trail.ip = session.downstream_session.client_addr().and_then(|a| Some(a.as_inet()?.ip()));
         }
         Ok(())
     }
 
+    /// The log of a tenant that is heard of for the first time.
+    async fn new_log(&self, tenant: &Arc<Tenant>) -> Result<LogId, Refusal> {
+        let (live, tenant) = (Arc::clone(&self.live), Arc::clone(tenant));
+        let made = off_worker(move || live.books.as_ref().map(|books| tenant.log(books))).await;
+        match made {
+            Some(Ok(log)) => Ok(log),
+            Some(Err(error)) => {
+                tracing::error!(error = format!("{error:#}"), "no log can be made for a tenant");
+                Err(unavailable())
+            }
+            None => Err(unavailable()),
+        }
+    }
+
+    /// The tags by which a request is counted: what the client says, and what its key carries.
+    pub(crate) fn tags<'a>(&'a self, holder: &'a Holder, state: &TenantState) -> SmallVec<[&'a str; 4]> {
+        let mut tags = SmallVec::new();
+        if state.looks_at_tags() {
+            let said = self.trail.tags.as_ref().and_then(|tags| tags.to_str().ok()).unwrap_or_default();
+            tags.extend(said.split(',').map(str::trim).filter(|tag| !tag.is_empty()).take(TAGS_MAX));
+            tags.extend(holder.bound.iter().flat_map(|bound| bound.tags.iter().map(|tag| &**tag)));
+        }
+        tags
+    }
+
     /// Hands over the beginning: what stays of the request if the process dies under way.
-    pub(crate) async fn begin(&mut self, plan: &Plan<'_>) {
-        let (Some(log), Some(exchange)) = (self.trail.log, &self.exchange) else { return };
+    /// Where money is held it waits until that is on disk: what a vendor may bill is known to the journal.
+    pub(crate) async fn begin(&mut self, plan: &Plan<'_>) -> Result<(), Refusal> {
+        if let Some(held) = &mut self.held {
+            held.begin();
+            if held.is_lowered {
+                self.metrics().ledger.lowered.inc();
+            }
+        }
+        let (Some(log), Some(exchange)) = (self.trail.log, &self.exchange) else { return Ok(()) };
         let body = exchange.call.body.clone();
         self.trail.body = Some(match body.len() {
             0..THRESHOLD_BYTES => Hash::of(&body),
@@ -113,29 +154,43 @@ impl Tally {
         let now = clock::now_ms();
         self.trail.health = plan
             .candidates()
+            .map(Candidate::endpoint)
             .filter_map(|e| match e.health.state(now) {
                 State::Flowing => None,
                 state => Some(format!("{}:{}", e.name, state.as_str())),
             })
             .collect();
-        let Some(books) = &self.live.books else { return };
+        let Some(books) = &self.live.books else { return Ok(()) };
         let record = self.beginning(books, plan);
         self.trail.begun = Some(books.audit.begin(log, self.id.bytes(), canonical::write(&record)));
+        if self.held.is_some() { self.begun_on_disk().await } else { Ok(()) }
     }
 
-    /// What a request that never ends is taken for: its prompt was read by the first candidate.
+    /// What a request that never ends is taken for: all that is held for it, at the dearest candidate. Where
+    /// nothing is held, its prompt was read by the first one.
     fn beginning(&self, books: &Books, plan: &Plan<'_>) -> Record<'_> {
-        let first = plan.candidates().next();
-        let messages = self.exchange.as_ref().map_or(0, |x| x.call.messages().len() as u64);
-        // Four bytes a token; nothing is known of the answer.
-        let usage = Usage { input: messages.div_ceil(4), source: UsageSource::Estimated, ..Usage::default() };
+        let (first, usage) = match self.worst() {
+            Some(worst) => {
+                let cost = |e: &&Arc<Endpoint>| e.price(&worst).map(|cost| cost.total());
+                (plan.candidates().map(Candidate::endpoint).max_by_key(cost), worst)
+            }
+            None => {
+                let messages = self.exchange.as_ref().map_or(0, |x| x.call.messages().len() as u64);
+                // Four bytes a token; nothing is known of the answer.
+                let input = messages.div_ceil(4);
+                let usage = Usage { input, source: UsageSource::Estimated, ..Usage::default() };
+                (plan.candidates().next().map(Candidate::endpoint), usage)
+            }
+        };
         let mut record = self.identity();
         record.outcome = "lost".into();
         record.model = self.model.as_ref().map(|m| (*m.name).into());
         if let Some(endpoint) = first {
             record.endpoint = Some(endpoint.name.to_string().into());
             record.served = Some(endpoint.model.to_string().into());
-            price(&mut record, books, endpoint, &usage);
+            price(&mut record, books, endpoint, &usage, &self.live.terms.fees);
+            let payers = self.held.iter().flat_map(|held| held.accounts(endpoint.is_own));
+            record.budgets = payers.map(|account| account.to_string().into()).collect();
         }
         record
     }
@@ -172,7 +227,11 @@ impl Tally {
 
     /// Hands over the end, once. Waits for nothing.
     pub(crate) fn hand_over(&mut self) -> Option<Ticket> {
-        let log = self.trail.log.filter(|_| !self.trail.ended)?;
+        self.settle_rest();
+        let Some(log) = self.trail.log.filter(|_| !self.trail.ended) else {
+            self.note_loose();
+            return None;
+        };
         self.trail.ended = true;
         let detail = self.detail();
         let books = self.live.books.as_ref()?;
@@ -181,12 +240,34 @@ impl Tally {
         Some(books.audit.end(log, self.id.bytes(), canonical::write(&record), detail))
     }
 
+    /// Where there is no journal, what was spent is told to the ledger directly.
+    fn note_loose(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        let (Some(caller), Some(usage), None) = (&self.caller, &self.usage, &self.live.books) else { return };
+        let nano = |nano: i64| nano.unsigned_abs();
+        let posted = Posted {
+            tenant: caller.tenant.to_string(),
+            key: caller.key_id.to_string(),
+            model: self.model.as_ref().map_or("-", |m| &m.name).to_owned(),
+            started_us: self.trail.started_us,
+            input: usage.prompt(),
+            output: usage.output,
+            cost: self.cost.map_or(0, |cost| nano(cost.total().nano())),
+            fee: nano(self.fee),
+            own: self.served_by().is_some_and(|endpoint| endpoint.is_own),
+            accounts: std::mem::take(&mut self.payers).into_vec(),
+        };
+        drop(held);
+        self.ledger().note(posted);
+    }
+
     fn record<'a>(&'a self, books: &'a Books, detail: Option<Hash>) -> Record<'a> {
         let outcome = self.outcome();
         let call = self.exchange.as_ref().map(|x| &x.call);
         let label = self.exchange.as_ref().and_then(|x| x.label.as_ref());
         let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(canonical::INTEGER_MAX);
         let endpoint = self.served_by();
+        let trying = self.trying.as_ref().map(|(endpoint, _)| endpoint);
         let mut record = Record {
             asked: call.map(|c| &*c.model).filter(|asked| self.is_known(asked)).map(Into::into),
             attempts: self.attempts(),
@@ -211,11 +292,12 @@ impl Tally {
             ..self.identity()
         };
         // A hang-up is metered at the endpoint that was working for it.
-        let metered = endpoint.or_else(|| self.tried.last().map(|t| &t.endpoint));
+        let metered = endpoint.or(trying).or_else(|| self.tried.last().map(|t| &t.endpoint));
         if let (Some(endpoint), Some(usage)) = (metered, &self.usage) {
             record.endpoint = Some((*endpoint.name).into());
             record.served = Some((*endpoint.model).into());
-            price(&mut record, books, endpoint, usage);
+            price(&mut record, books, endpoint, usage, &self.live.terms.fees);
+            record.budgets = self.payers.iter().map(|account| account.as_str().into()).collect();
         }
         record
     }
@@ -284,13 +366,13 @@ fn cut(bytes: &[u8]) -> &[u8] {
 }
 
 /// What was used, and its price by the list that the record names.
-fn price(record: &mut Record<'_>, books: &Books, endpoint: &Endpoint, usage: &Usage) {
+fn price(record: &mut Record<'_>, books: &Books, endpoint: &Endpoint, usage: &Usage, fees: &Fees) {
     record.prices = Some(books.prices.to_string().into());
-    record.cost = endpoint.price(usage).map(|cost| record::Cost {
-        input: cost.input.nano().unsigned_abs().min(canonical::INTEGER_MAX),
-        output: cost.output.nano().unsigned_abs().min(canonical::INTEGER_MAX),
-    });
-    record.fee = record.cost.map(|_| 0);
+    let cost = endpoint.price(usage);
+    let nano = |nano: i64| nano.unsigned_abs().min(canonical::INTEGER_MAX);
+    record.cost = cost.map(|cost| record::Cost { input: nano(cost.input.nano()), output: nano(cost.output.nano()) });
+    record.fee = cost.map(|cost| nano(fee(cost, endpoint.is_own, fees)));
+    record.own = endpoint.is_own.then_some(true);
     record.usage = Some(record::Usage {
         cache_write: usage.cache_write,
         cache_write_1h: usage.cache_write_1h,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_api::Slot;
 use tollgate_auth::{Algorithm, StoredKey};
 use tollgate_classify::Classify;
+pub use tollgate_limit::Limits as KeyLimits;
 use tollgate_meter::{Catalogue, Oddity};
 use tollgate_translate::Dialect;
 
@@ -255,15 +256,8 @@ pub struct Limits {
     pub key: KeyLimits,
     /// Requests a second from one address.
     pub requests_per_second_per_ip: Option<NonZeroU32>,
-}
-
-/// Limits of one key. `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeyLimits {
-    /// Requests a minute.
-    pub requests_per_minute: Option<NonZeroU32>,
-    /// Requests open at once.
-    pub concurrent_requests: Option<NonZeroU32>,
+    /// Requests a minute from one address.
+    pub requests_per_minute_per_ip: Option<NonZeroU32>,
 }
 
 /// A filter to be built. Whether there is one of that name, only the binary knows.

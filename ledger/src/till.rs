@@ -54,9 +54,7 @@ impl Till {
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
             // Whoever holds a reference may be about to take: with the shard locked, nobody gets one.
-            shard.retain(|account, drawer| {
-                !(is_over(account) && drawer.is_empty() && Arc::strong_count(drawer) == 1)
-            });
+            shard.retain(|account, drawer| !(is_over(account) && drawer.is_empty() && Arc::strong_count(drawer) == 1));
         }
     }
 

@@ -151,7 +151,13 @@ impl World {
             let limit = 50 + dice.money(2_000);
             bank.row(account, |row| row.limit = limit);
         }
-        let node = |n: usize| Node { name: format!("n{n}"), till: Till::default(), open: vec![], journal: vec![], unread: vec![] };
+        let node = |n: usize| Node {
+            name: format!("n{n}"),
+            till: Till::default(),
+            open: vec![],
+            journal: vec![],
+            unread: vec![],
+        };
         Self { bank, nodes: (0..NODES).map(node).collect(), accounts, billed: BTreeMap::new(), rule }
     }
 

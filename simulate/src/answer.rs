@@ -16,6 +16,8 @@ pub(crate) struct Answer {
     pub(crate) calls: Vec<Call>,
     pub(crate) thinking: Option<String>,
     pub(crate) reports_usage: bool,
+    /// Whether the cap ended it.
+    pub(crate) is_cut_short: bool,
 }
 
 /// A tool call.
@@ -30,9 +32,16 @@ impl Answer {
     pub(crate) fn to(asked: &Asked, profile: &Profile, draw: &mut Draw) -> Self {
         let calls: Vec<Call> =
             asked.tools.iter().take(CALLS_MAX).map(|(name, schema)| call(name, schema, draw)).collect();
+        let id = format!("{:016x}", draw.next());
+        let mut pieces = if calls.is_empty() { pieces(asked, profile, draw) } else { Vec::new() };
+        let wanted = pieces.len();
+        // One piece is one token. An echo, a schema and tool calls are given whole: they are for other tests.
+        let cap = asked.max_output.map_or(usize::MAX, |cap| usize::try_from(cap).unwrap_or(usize::MAX));
+        pieces.truncate(cap);
         Self {
-            id: format!("{:016x}", draw.next()),
-            pieces: if calls.is_empty() { pieces(asked, profile, draw) } else { Vec::new() },
+            id,
+            is_cut_short: pieces.len() < wanted,
+            pieces,
             calls,
             thinking: asked.thinking.then(|| "Let me think about the gate.".to_owned()),
             reports_usage: profile.fault != Fault::NoUsage,

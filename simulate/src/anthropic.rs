@@ -30,7 +30,11 @@ pub(crate) fn whole(asked: &Asked, answer: &Answer) -> Value {
 }
 
 fn stop(answer: &Answer) -> &'static str {
-    if answer.calls.is_empty() { "end_turn" } else { "tool_use" }
+    match (answer.is_cut_short, answer.calls.is_empty()) {
+        (true, _) => "max_tokens",
+        (false, true) => "end_turn",
+        (false, false) => "tool_use",
+    }
 }
 
 /// Input does not include what the cache gave.

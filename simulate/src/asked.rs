@@ -21,6 +21,8 @@ pub(crate) struct Asked {
     pub(crate) thinking: bool,
     pub(crate) cached_tokens: u64,
     pub(crate) last_text: String,
+    /// The cap on tokens of output.
+    pub(crate) max_output: Option<u64>,
     /// Name and parameters of each tool, while the model's turn is to call them.
     pub(crate) tools: Vec<(String, Value)>,
     pub(crate) schema: Option<Value>,
@@ -53,6 +55,7 @@ impl Asked {
             thinking: !matches!(body["thinking"]["type"].as_str(), None | Some("disabled")),
             cached_tokens: tokens(cached).saturating_sub(1),
             last_text: text_of(last),
+            max_output: ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body[*name].as_u64()),
             tools: tools.iter().map(tool).collect(),
             schema: schema(&body),
         })

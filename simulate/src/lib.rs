@@ -20,5 +20,5 @@ mod tls;
 
 pub use demo::demo_profiles;
 pub use profile::{Distribution, Fault, Profile};
-pub use seen::{Request, Seen};
+pub use seen::{Billed, Request, Seen};
 pub use server::{Options, Vendor};

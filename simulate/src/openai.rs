@@ -27,7 +27,11 @@ pub(crate) fn whole(asked: &Asked, answer: &Answer) -> Value {
 }
 
 fn finish(answer: &Answer) -> &'static str {
-    if answer.calls.is_empty() { "stop" } else { "tool_calls" }
+    match (answer.is_cut_short, answer.calls.is_empty()) {
+        (true, _) => "length",
+        (false, true) => "stop",
+        (false, false) => "tool_calls",
+    }
 }
 
 fn usage(asked: &Asked, answer: &Answer) -> Value {

@@ -15,8 +15,20 @@ pub struct Seen {
     pub answered: u64,
     /// Answers that the other side hung up on, also before they began.
     pub cancelled: u64,
+    /// What the vendor asks money for: an answer that came to its end, with its prompt; of one that was hung
+    /// up on, the prompt and what had been written. What the vendor itself broke off or refused is free.
+    pub billed: Billed,
     /// The last request.
     pub last: Option<Request>,
+}
+
+/// Tokens that a vendor asks money for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Billed {
+    /// Of prompts.
+    pub input: u64,
+    /// Of answers.
+    pub output: u64,
 }
 
 /// A request as it came.
@@ -49,6 +61,8 @@ pub(crate) struct Counts {
     requests: AtomicU64,
     answered: AtomicU64,
     cancelled: AtomicU64,
+    billed_input: AtomicU64,
+    billed_output: AtomicU64,
     last: Mutex<Option<Request>>,
 }
 
@@ -65,6 +79,7 @@ impl Counts {
             requests: self.requests.load(Relaxed),
             answered: self.answered.load(Relaxed),
             cancelled: self.cancelled.load(Relaxed),
+            billed: Billed { input: self.billed_input.load(Relaxed), output: self.billed_output.load(Relaxed) },
             last: self.last.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -74,11 +89,33 @@ impl Counts {
 pub(crate) struct Ending {
     counts: Arc<Counts>,
     done: bool,
+    bill: Billed,
 }
 
 impl Ending {
     pub(crate) fn new(counts: Arc<Counts>) -> Self {
-        Self { counts, done: false }
+        Self { counts, done: false, bill: Billed::default() }
+    }
+
+    /// The prompt was read.
+    pub(crate) fn reads(&mut self, tokens: u64) {
+        self.bill.input = tokens;
+    }
+
+    /// So many tokens of the answer were made.
+    pub(crate) fn says(&mut self, tokens: u64) {
+        self.bill.output += tokens;
+    }
+
+    /// It is finished, and was so many tokens.
+    pub(crate) fn said(&mut self, tokens: u64) {
+        self.bill.output = tokens;
+    }
+
+    /// The vendor gives up: nobody pays for that.
+    pub(crate) fn gives_up(&mut self) {
+        self.bill = Billed::default();
+        self.done = true;
     }
 
     pub(crate) fn done(&mut self) {
@@ -90,5 +127,7 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let counter = if self.done { &self.counts.answered } else { &self.counts.cancelled };
         counter.fetch_add(1, Relaxed);
+        self.counts.billed_input.fetch_add(self.bill.input, Relaxed);
+        self.counts.billed_output.fetch_add(self.bill.output, Relaxed);
     }
 }

@@ -41,20 +41,27 @@ pub(crate) async fn answer(
     counts.came(Some(keep(path, &request)));
     let mut ending = Ending::new(Arc::clone(&counts));
     let dialect = if path.ends_with("/messages") { Dialect::Anthropic } else { Dialect::OpenAi };
+    let asked = Asked::read(dialect, request.body());
+    if let Ok(asked) = &asked {
+        ending.reads(asked.prompt_tokens);
+    }
     pause(profile.latency.draw(&mut draw)).await;
     match &profile.fault {
         Fault::AcceptAndHang => std::future::pending().await,
-        Fault::CutBeforeHead => return Err(cut()),
+        Fault::CutBeforeHead => {
+            ending.gives_up();
+            return Err(cut());
+        }
         _ => {}
     }
     if let Some(refused) = refuse(&profile, dialect, path, &request, &mut draw) {
-        ending.done();
+        ending.gives_up();
         return Ok(refused);
     }
-    let asked = match Asked::read(dialect, request.body()) {
+    let asked = match asked {
         Ok(asked) => asked,
         Err(why) => {
-            ending.done();
+            ending.gives_up();
             return Ok(error(&profile, dialect, 400, &why));
         }
     };
@@ -153,11 +160,11 @@ fn whole(profile: &Profile, asked: &Asked, said: &Answer, mut ending: Ending) ->
     let cut_at = text.floor_char_boundary(text.len() / 2);
     Ok(match profile.fault {
         Fault::WrongJson => {
-            ending.done();
+            ending.gives_up();
             json(profile, 200, Bytes::copy_from_slice(&text.as_bytes()[..cut_at]))
         }
         Fault::NotJson => {
-            ending.done();
+            ending.gives_up();
             let page = Full::new(Bytes::from_static(b"<html><body>It works!</body></html>"));
             head(profile, 200, "text/html", page.map_err(|never: Infallible| match never {}).boxed())
         }
@@ -170,9 +177,11 @@ fn whole(profile: &Profile, asked: &Asked, said: &Answer, mut ending: Ending) ->
             head(profile, 200, "application/json", play(steps, ending))
         }
         Fault::Drip { bytes, every_ms } => {
+            ending.says(said.output_tokens());
             head(profile, 200, "application/json", play(drip(&text, bytes, every_ms), ending))
         }
         _ => {
+            ending.says(said.output_tokens());
             ending.done();
             json(profile, 200, Bytes::from(text))
         }
@@ -182,6 +191,12 @@ fn whole(profile: &Profile, asked: &Asked, said: &Answer, mut ending: Ending) ->
 /// What a body does next.
 enum Step {
     Write(String),
+    /// A piece of content: so many tokens of it.
+    Say(String, u64),
+    /// So many tokens were said in all.
+    Settle(u64),
+    /// The vendor has failed: nobody pays.
+    GiveUp,
     Wait(u64),
     Hang,
     Cut,
@@ -201,7 +216,7 @@ fn streamed(profile: &Profile, asked: &Asked, said: &Answer, mut draw: Draw, end
     let Events { opening, content, closing } = events;
     let write = |texts: Vec<String>| texts.into_iter().map(Step::Write).collect::<Vec<_>>();
     let paced =
-        |texts: &[String]| texts.iter().flat_map(|t| [Step::Wait(pace), Step::Write(t.clone())]).collect::<Vec<_>>();
+        |texts: &[String]| texts.iter().flat_map(|t| [Step::Wait(pace), Step::Say(t.clone(), 1)]).collect::<Vec<_>>();
     let first = |n: u32| &content[..content.len().min(n as usize)];
     let mut steps = Vec::new();
     match &profile.fault {
@@ -209,7 +224,7 @@ fn streamed(profile: &Profile, asked: &Asked, said: &Answer, mut draw: Draw, end
         Fault::HangAfterHead => steps.push(Step::Hang),
         Fault::WrongJson => steps.push(Step::Write("data: {\"id\": \"chatcmpl-1\", \"choi\n\n".into())),
         Fault::NotJson => steps.push(Step::Write("<html><body>It works!</body></html>\n\n".into())),
-        Fault::FirstEventError => steps.push(Step::Write(failed)),
+        Fault::FirstEventError => steps.extend([Step::GiveUp, Step::Write(failed)]),
         Fault::CutBeforeContent => {
             steps.extend(write(opening));
             steps.push(Step::Cut);
@@ -222,17 +237,22 @@ fn streamed(profile: &Profile, asked: &Asked, said: &Answer, mut draw: Draw, end
         Fault::MidStreamError { after_events } => {
             steps.extend(write(opening));
             steps.extend(paced(first(*after_events)));
-            steps.push(Step::Write(failed));
+            steps.extend([Step::GiveUp, Step::Write(failed)]);
         }
         Fault::Drip { bytes, every_ms } => {
             let all = [opening, content, closing].concat().concat();
+            steps.push(Step::Say(String::new(), said.output_tokens()));
             steps.extend(drip(&all, *bytes, *every_ms));
         }
-        _ if profile.burst => steps.push(Step::Write([opening, content, closing].concat().concat())),
+        _ if profile.burst => {
+            steps.push(Step::Say([opening, content, closing].concat().concat(), said.output_tokens()));
+        }
         _ => {
             steps.extend(write(opening));
             steps.push(Step::Wait(ttft));
             steps.extend(paced(&content));
+            // Thinking and the calls of tools are more or fewer tokens than they are pieces.
+            steps.push(Step::Settle(said.output_tokens()));
             steps.extend(write(closing));
         }
     }
@@ -259,10 +279,18 @@ fn play(steps: VecDeque<Step>, ending: Ending) -> Body {
                 Some(Step::Write(text)) => {
                     return Some((Ok(Frame::data(Bytes::from(text))), (steps, ending)));
                 }
+                Some(Step::Say(text, tokens)) => {
+                    ending.says(tokens);
+                    if !text.is_empty() {
+                        return Some((Ok(Frame::data(Bytes::from(text))), (steps, ending)));
+                    }
+                }
+                Some(Step::Settle(tokens)) => ending.said(tokens),
+                Some(Step::GiveUp) => ending.gives_up(),
                 Some(Step::Wait(ms)) => pause(ms).await,
                 Some(Step::Hang) => std::future::pending().await,
                 Some(Step::Cut) => {
-                    ending.done();
+                    ending.gives_up();
                     // What was written must be on its way before the connection breaks.
                     pause(5).await;
                     return Some((Err(cut()), (VecDeque::new(), ending)));

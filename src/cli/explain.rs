@@ -88,7 +88,7 @@ fn explain(live: &Live, body: Bytes, tenant: &str) -> Result<String, Refusal> {
     }
     let plan = plan::choose(live, &exchange)?;
     let _ = writeln!(text, "chosen     {}", plan.why.sentence());
-    for (number, endpoint) in plan.candidates().enumerate() {
+    for (number, endpoint) in plan.candidates().map(plan::Candidate::endpoint).enumerate() {
         let _ = writeln!(
             text,
             "attempt {}  {}: {} at {}, speaking {}, {}, {}",

@@ -42,7 +42,7 @@ impl Key {
 impl Create {
     fn run(&self) -> Done {
         let (algorithm, pepper) = self.hashing()?;
-        let made = new_key(algorithm, &pepper)?;
+        let made = new_key(Kind::Inference, algorithm, &pepper)?;
         let text = if self.json { self.json(&made) } else { self.text(&made) };
         print(&text);
         Ok(Exit::Ok)
@@ -81,12 +81,30 @@ pub(super) struct Made {
 }
 
 /// Draws a key and hashes it.
-pub(super) fn new_key(algorithm: Algorithm, pepper: &Pepper) -> Result<Made, Exit> {
+pub(super) fn new_key(kind: Kind, algorithm: Algorithm, pepper: &Pepper) -> Result<Made, Exit> {
     let (mut random, mut salt) = ([0; 40], [0; 16]);
     for bytes in [&mut random[..], &mut salt[..]] {
         getrandom::fill(bytes).map_err(|e| anyhow!("the system gives no randomness: {e}"))?;
     }
-    let key = NewKey::generate(Kind::Inference, random);
+    let key = NewKey::generate(kind, random);
     let hash = key.hash(algorithm, salt, pepper).to_string();
     Ok(Made { key, hash })
+}
+
+/// The row of an operator's management key.
+pub(super) fn management_key(made: &Made, name: &str, now_ms: i64) -> tollgate_store::Key {
+    tollgate_store::Key {
+        id: made.key.id().to_string(),
+        tenant: None,
+        kind: tollgate_store::KeyKind::Management,
+        name: name.to_owned(),
+        member: None,
+        role: tollgate_store::Role::Owner,
+        hash: made.hash.clone(),
+        bindings: tollgate_store::Bindings::default(),
+        limits: tollgate_store::Limits::default(),
+        created_ms: now_ms,
+        expires_ms: None,
+        revoked_ms: None,
+    }
 }

@@ -82,7 +82,9 @@ fn a_listener_that_is_taken_is_a_failure_with_its_address() {
     let folder = folder("taken");
     let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = holder.local_addr().expect("a bound socket");
-    let yaml = format!("server:\n  listen: [{{address: \"{address}\"}}]\n  ops: 127.0.0.1:0\n{SMALL}");
+    let yaml = format!(
+        "server:\n  listen: [{{address: \"{address}\"}}]\n  ops: 127.0.0.1:0\nadmin: {{listen: 127.0.0.1:0}}\n{SMALL}"
+    );
     fs::write(folder.join("taken.yaml"), yaml).expect("the file can be written");
     let mut child = Command::new(TOLLGATE)
         .args(["serve", "-c", "taken.yaml"])

@@ -183,6 +183,7 @@ impl Plans {
             let _ = writeln!(models, "  only-{name}: {{candidates: [{name}]}}");
         }
         let _ = write!(yaml, "providers:\n{providers}endpoints:\n{endpoints}models:\n{models}");
+        let _ = writeln!(yaml, "admin: {{listen: \"{at}:4002\"}}");
         for (name, section) in &self.sections {
             let _ = writeln!(yaml, "{name}: {section}");
         }

@@ -111,17 +111,27 @@ fn all_timeouts(file: &TimeoutsFile) -> Timeouts {
 }
 
 fn all_limits(file: &LimitsFile) -> Limits {
-    let LimitsFile { requests_per_minute, concurrent_requests, requests_per_second_per_ip } = *file;
-    Limits { key: KeyLimits { requests_per_minute, concurrent_requests }, requests_per_second_per_ip }
+    let LimitsFile {
+        requests_per_minute,
+        requests_per_day,
+        tokens_per_minute,
+        tokens_per_day,
+        concurrent_requests,
+        requests_per_second_per_ip,
+        requests_per_minute_per_ip,
+    } = *file;
+    let key =
+        KeyLimits { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrent_requests };
+    Limits { key, requests_per_second_per_ip, requests_per_minute_per_ip }
 }
 
 /// A key's own limits, each in place of everyone's.
 fn own_limits(file: &KeyLimitsFile, all: KeyLimits) -> KeyLimits {
-    let KeyLimitsFile { requests_per_minute, concurrent_requests } = *file;
-    KeyLimits {
-        requests_per_minute: requests_per_minute.or(all.requests_per_minute),
-        concurrent_requests: concurrent_requests.or(all.concurrent_requests),
-    }
+    let KeyLimitsFile { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrent_requests } =
+        *file;
+    let own =
+        KeyLimits { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrent_requests };
+    own.or(all)
 }
 
 fn health_policy(file: &HealthFile, desk: &mut Desk<'_>) -> HealthPolicy {

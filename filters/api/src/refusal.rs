@@ -109,6 +109,50 @@ codes! {
     InvalidKey = "invalid_key", 401, Authentication,
         "The key must be one that this gateway issued and has not revoked.",
         "Check the key for typing errors, or ask the operator for a new one.";
+    /// The key is bound to something else.
+    KeyBound = "key_bound", 403, Permission,
+        "A key may be bound to models, providers and networks.",
+        "Ask for what the key allows, or ask your administrator for another key.";
+    /// The tenant is suspended.
+    TenantSuspended = "tenant_suspended", 403, Permission,
+        "A tenant that is suspended calls nothing.",
+        "Ask the operator.";
+    /// The store with keys has not been read yet.
+    AccountsUnavailable = "accounts_unavailable", 503, Api,
+        "A key is accepted once the store has been read that may hold it.",
+        "Try again; the operator finds the reason in the gateway's log.";
+    /// No credential of the tenant's own.
+    CredentialRequired = "credential_required", 403, Permission,
+        "Where a tenant uses its own credentials, the operator's are never used in their place.",
+        "Add a credential for the provider, or correct its base URL.";
+    /// A budget is spent.
+    BudgetExceeded = "budget_exceeded", 402, RateLimit,
+        "A budget is never overrun: what a request may cost at most must be left in it.",
+        "Wait until it is whole again, ask for less (a lower `max_tokens`), or have it raised.";
+    /// The prepaid balance is spent.
+    BalanceEmpty = "balance_empty", 402, RateLimit,
+        "What a request may cost at most must be left in the prepaid balance.",
+        "Top the balance up.";
+    /// The prepaid balance for requests with own credentials is spent.
+    ByokBalanceEmpty = "byok_balance_empty", 402, RateLimit,
+        "The fee of a request with your own credential must be left in the balance for it; no other balance pays.",
+        "Top up the balance for your own credentials.";
+    /// The money is there, but others hold it.
+    BudgetHeld = "budget_held", 429, RateLimit,
+        "Each open request holds what it may cost at most.",
+        "Send the request again in a moment, or ask for a lower `max_tokens`.";
+    /// The ledger cannot be reached.
+    LedgerUnreachable = "ledger_unreachable", 503, Api,
+        "Money is spent only as far as the ledger has lent it.",
+        "Try again; requests without a budget are served meanwhile.";
+    /// A model without a price, under a budget.
+    UnpricedModel = "unpriced_model", 403, Permission,
+        "Under a budget only models with a price are served.",
+        "Ask for another model, or have the operator add its price to the catalogue.";
+    /// Work whose price no cap bounds, under a budget.
+    UnboundedCost = "unbounded_cost", 400, InvalidRequest,
+        "Under a budget a request asks only for what its cap on output bounds.",
+        "Leave out the member that the message names.";
     /// The body is not one JSON object.
     InvalidJson = "invalid_json", 400, InvalidRequest,
         "The body is one JSON object in UTF-8, each member at most once, nested at most 128 deep.",

@@ -256,6 +256,12 @@ impl Audit {
         Ok(log)
     }
 
+    /// Whose a log is.
+    #[must_use]
+    pub fn tenant_of(&self, log: LogId) -> Option<String> {
+        lock(&self.tenants).iter().find(|(_, of)| **of == log).map(|(name, _)| name.clone())
+    }
+
     /// Keeps a price list, so that records can name it. Returns its version.
     ///
     /// # Errors

@@ -97,16 +97,20 @@ impl<T> KeyRing<T> {
     /// This ring with some keys changed, added, or (`None`) taken out. What stays is shared with this one.
     #[must_use]
     pub fn with(&self, changes: impl IntoIterator<Item = (KeyId, Option<(StoredKey, T)>)>) -> Self {
-        let mut shards = self.shards.clone();
+        let mut touched: HashMap<usize, Shard<T>> = HashMap::new();
         for (id, change) in changes {
-            let place = &mut shards[shard_of(id)];
-            // `Arc::make_mut` would ask that values can be cloned; here only pointers are.
-            let mut shard: Shard<T> = place.iter().map(|(id, entry)| (*id, Arc::clone(entry))).collect();
+            let place = shard_of(id);
+            // Only pointers are copied, and of each shard once, however many of its keys change.
+            let copied = || self.shards[place].iter().map(|(id, entry)| (*id, Arc::clone(entry))).collect();
+            let shard = touched.entry(place).or_insert_with(copied);
             match change {
                 Some((key, stands_for)) => shard.insert(id, self.entry(key, stands_for)),
                 None => shard.remove(&id),
             };
-            *place = Arc::new(shard);
+        }
+        let mut shards = self.shards.clone();
+        for (place, shard) in touched {
+            shards[place] = Arc::new(shard);
         }
         self.of(shards)
     }

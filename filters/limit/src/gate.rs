@@ -44,6 +44,12 @@ impl Gate {
         Self { whose, limits, counts: Arc::new(counts) }
     }
 
+    /// Its limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The same gate under other limits: what it counted still counts.
     #[must_use]
     pub fn renew(&self, limits: Limits) -> Self {

@@ -1,0 +1,141 @@
+//! The thread that borrows for requests and gives back what nobody needs. It writes nothing down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use tollgate_ledger::{Account, Ask, Bank, Drawer, Grant, Unreachable, idle, lend};
+use tollgate_store::Store;
+
+use super::{Errand, Ledger};
+use crate::clock;
+use crate::metrics::Metrics;
+
+/// How often it looks for what lies idle.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// What is idle for so long goes back even far from a limit.
+const IDLE_LONG: Duration = Duration::from_secs(10);
+/// A window that ended this long ago has no more requests in it: the longest request is far shorter.
+const WINDOW_OVER_SECONDS: i64 = 3 * 3600;
+
+/// Starts it.
+///
+/// # Errors
+/// When the thread cannot be made.
+pub(crate) fn start(store: Store, node: String, metrics: Arc<Metrics>) -> std::io::Result<Arc<Ledger>> {
+    let (errands, taken) = channel();
+    let ledger = Arc::new(Ledger::new(errands, metrics));
+    let lender = Lender { store, node, ledger: Arc::downgrade(&ledger), seen: BTreeMap::new() };
+    std::thread::Builder::new().name("lender".into()).spawn(move || lender.run(&taken))?;
+    Ok(ledger)
+}
+
+struct Lender {
+    store: Store,
+    node: String,
+    ledger: std::sync::Weak<Ledger>,
+    /// How often each drawer was used when it was last looked at, and since when that has not changed.
+    seen: BTreeMap<Account, (u64, Instant)>,
+}
+
+impl Lender {
+    fn run(mut self, errands: &Receiver<Errand>) {
+        let mut looked = Instant::now();
+        loop {
+            match errands.recv_timeout(LOOK_EVERY) {
+                Ok(first) => self.serve(first, errands),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if looked.elapsed() >= LOOK_EVERY {
+                let Some(ledger) = self.ledger.upgrade() else { return };
+                self.tidy(&ledger);
+                looked = Instant::now();
+            }
+        }
+    }
+
+    /// Asks once for everybody who is waiting.
+    fn serve(&self, first: Errand, errands: &Receiver<Errand>) {
+        let mut all = vec![first];
+        all.extend(errands.try_iter());
+        // Of each account: the least that lets somebody go on, and the most that all want together.
+        let mut wanted: BTreeMap<&Account, (&Arc<Drawer>, i64, i64)> = BTreeMap::new();
+        for errand in &all {
+            for drawer in &errand.drawers {
+                let (_, least, most) = wanted.entry(drawer.account()).or_insert((drawer, i64::MAX, 0));
+                *least = (*least).min(errand.least);
+                *most = most.saturating_add(errand.most);
+            }
+        }
+        let asks: Vec<Ask> = wanted
+            .values()
+            .map(|(drawer, least, most)| {
+                // What is free already need not be borrowed.
+                let free = drawer.left();
+                let (least, most) = lend(&drawer.standing(), (least - free).max(1), (most - free).max(1));
+                Ask { account: drawer.account().clone(), least, most }
+            })
+            .collect();
+        let lent = self.borrow(&asks);
+        if let Ok(grants) = &lent {
+            for grant in grants {
+                if let Some((drawer, ..)) = wanted.get(&grant.account) {
+                    drawer.lend(grant);
+                }
+            }
+        }
+        let said: Result<(), Unreachable> = lent.map(|_| ());
+        if let (Err(error), Some(ledger)) = (&said, self.ledger.upgrade()) {
+            tracing::warn!(%error, "nothing can be borrowed: requests are served from what is here");
+            ledger.metrics.ledger.unreachable.inc();
+        }
+        for errand in all {
+            // Whoever asked may have gone.
+            let _ = errand.done.send(said.clone());
+        }
+    }
+
+    fn borrow(&self, asks: &[Ask]) -> Result<Vec<Grant>, Unreachable> {
+        let ledger = self.ledger.upgrade().ok_or_else(|| Unreachable("the gateway is leaving".to_owned()))?;
+        ledger.begin(&self.store, &self.node).map_err(|error| Unreachable(error.to_string()))?;
+        self.store.grant(&self.node, asks)
+    }
+
+    /// Gives back what lies idle, and forgets windows that are over.
+    fn tidy(&mut self, ledger: &Ledger) {
+        let now = Instant::now();
+        let mut back = Vec::new();
+        for drawer in ledger.till.drawers() {
+            let uses = drawer.uses();
+            let (seen, since) = self.seen.entry(drawer.account().clone()).or_insert((uses, now));
+            let is_used = *seen != uses || drawer.open() > 0;
+            if *seen != uses {
+                (*seen, *since) = (uses, now);
+            }
+            let part = drawer.clear(idle(&drawer, is_used, now.duration_since(*since) > IDLE_LONG));
+            if part > 0 {
+                back.push((drawer.account().clone(), part));
+            }
+        }
+        self.give_back(&back);
+        let today = i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX);
+        // A month is the longest window that ends.
+        let is_over =
+            |account: &Account| account.window > 0 && today - account.window > 31 * 86_400 + WINDOW_OVER_SECONDS;
+        ledger.till.forget(is_over);
+        self.seen.retain(|account, _| !is_over(account));
+    }
+
+    fn give_back(&self, parts: &[(Account, i64)]) {
+        if parts.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.give_back(&self.node, parts) {
+            // Whether it arrived is not known: given back twice, it could be spent twice. It stays
+            // counted as lent until this node starts anew.
+            tracing::warn!(%error, "what was borrowed could not be given back: it counts as spent until a restart");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The most that a request can cost, before it is sent. Pure.
+//!
+//! Its promise is one-sided: no vendor bills more than this for the bytes that are sent and the cap that
+//! is set. How near it comes is a matter of not refusing what could be paid.
+
+use memchr::memmem;
+use serde::Deserialize;
+use tollgate_api::{Call, Cost, Usage, UsageSource};
+use tollgate_conf::Fees;
+use tollgate_ledger::Need;
+use tollgate_meter::Prices;
+
+/// What a vendor's own template adds to a prompt: a beginning, an end, the marks of a message are shorter
+/// than its JSON.
+const TEMPLATE_TOKENS: u64 = 64;
+/// What a vendor's own prompt for using tools adds (Anthropic, 2026-11: 346 to 675).
+const TOOLS_TOKENS: u64 = 1024;
+/// What one image is read as at most (OpenAI's small models, high detail, 2026-11: 48,169).
+const IMAGE_TOKENS: u64 = 50_000;
+/// A file that is named and not sent may be as long as the longest context on sale.
+const FILE_TOKENS: u64 = 2_000_000;
+
+/// The tokens of a prompt at most: a tokenizer over bytes makes at most one of each.
+pub(super) fn prompt_tokens(call: &Call) -> u64 {
+    let messages = call.messages();
+    let count = |word: &[u8]| memmem::find_iter(messages, word).count() as u64;
+    let images = count(b"\"image_url\"");
+    let files = count(b"\"file_id\"");
+    (call.body.len() as u64)
+        .saturating_add(TEMPLATE_TOKENS)
+        .saturating_add(if call.tools { TOOLS_TOKENS } else { 0 })
+        .saturating_add(images.saturating_mul(IMAGE_TOKENS))
+        .saturating_add(files.saturating_mul(FILE_TOKENS))
+}
+
+/// A tool that is the vendor's to run: what it costs no cap bounds. So is listening to audio, which the
+/// catalogue has no price for.
+pub(super) fn unbounded(call: &Call) -> Option<&'static str> {
+    #[derive(Deserialize)]
+    struct Tool<'a> {
+        #[serde(borrow, default, rename = "type")]
+        kind: Option<std::borrow::Cow<'a, str>>,
+    }
+    if call.unbounded.is_some() {
+        return call.unbounded;
+    }
+    if memmem::find(call.messages(), b"\"input_audio\"").is_some() {
+        return Some("messages");
+    }
+    let span = call.spans.tools.clone().filter(|_| call.tools)?;
+    let tools: Vec<Tool<'_>> = serde_json::from_slice(&call.body[span]).ok()?;
+    let is_ours = |tool: &Tool<'_>| matches!(tool.kind.as_deref(), None | Some("function" | "custom"));
+    (!tools.iter().all(is_ours)).then_some("tools")
+}
+
+/// What the worst use of so many tokens costs: a prompt that is written to the vendor's cache for an hour,
+/// or at the dearest of the other prices.
+pub(super) fn worst_usage(prompt: u64, output: u64) -> Usage {
+    Usage { cache_write_1h: prompt, output, source: UsageSource::Estimated, ..Usage::default() }
+}
+
+/// What a request needs at one endpoint, without fees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Price {
+    /// The prompt, in nano-dollars.
+    pub(super) prompt: i64,
+    /// A million tokens of output, in nano-dollars.
+    pub(super) output: i64,
+}
+
+impl Price {
+    /// At the dearest of all the endpoint's lists that may apply.
+    pub(super) fn dearest(prices: &Prices, prompt: u64) -> Self {
+        let mut worst = Self::default();
+        for (above, [input, cached, write, write_1h, output]) in prices.lists() {
+            if above.is_some_and(|above| prompt <= above) {
+                continue;
+            }
+            let rate = [input, cached, write, write_1h].into_iter().map(|p| p.nano_per_million()).max().unwrap_or(0);
+            worst.prompt = worst.prompt.max(per_million(rate, prompt));
+            worst.output = worst.output.max(output.nano_per_million());
+        }
+        worst
+    }
+
+    /// The dearer of two, side by side.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { prompt: self.prompt.max(other.prompt), output: self.output.max(other.output) }
+    }
+
+    /// With a fee on top, or of the fee alone.
+    pub(super) fn with_fee(self, millionths: u32, fee_only: bool) -> Self {
+        let part = |nano: i64| {
+            let fee = i128::from(nano) * i128::from(millionths);
+            // One nano-dollar more, for the rounding of fee and cost apart.
+            let fee = i64::try_from((fee + 999_999) / 1_000_000).unwrap_or(i64::MAX).saturating_add(1);
+            if fee_only { fee } else { nano.saturating_add(fee) }
+        };
+        Self { prompt: part(self.prompt).saturating_add(2), output: part(self.output) }
+    }
+
+    /// As the ledger's rules want it.
+    pub(super) fn need(self, asked: u64, likely: u64, least: u64, choices: u32) -> Need {
+        let choices = i64::from(choices.max(1));
+        Need { fixed: self.prompt, per_million: self.output.saturating_mul(choices), asked, likely, least }
+    }
+}
+
+/// Rounded up.
+fn per_million(nano: i64, tokens: u64) -> i64 {
+    let product = i128::from(nano.max(0)) * i128::from(tokens);
+    i64::try_from((product + 999_999) / 1_000_000).unwrap_or(i64::MAX)
+}
+
+/// The fee on a cost: in millionths of it, to the nearest nano-dollar, halves away from zero.
+pub(crate) fn fee(cost: Cost, own: bool, fees: &Fees) -> i64 {
+    let millionths = if own { fees.byok } else { fees.cost };
+    let product = i128::from(cost.total().nano()) * i128::from(millionths);
+    i64::try_from((product + 500_000) / 1_000_000).unwrap_or(i64::MAX)
+}
