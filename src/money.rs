@@ -42,7 +42,7 @@ impl Money {
         if let Err(error) = accounts.catch_up() {
             tracing::warn!(%error, "the store cannot be read yet: keys in it are not known");
         }
-        metrics.ledger.keys.set(i64::try_from(accounts.count()).unwrap_or(i64::MAX));
+        tell(&accounts, metrics);
         let is_relaxed = audit.is_some_and(|audit| audit.mode() == Mode::Relaxed);
         let work = Keeping { accounts: Arc::clone(&accounts), metrics: Arc::clone(metrics) };
         std::thread::Builder::new().name("accounts".into()).spawn(move || work.run())?;
@@ -72,6 +72,11 @@ pub(crate) fn boot() -> String {
     id.map_or_else(|_| format!("unknown-{}", clock::unix_micros()), |id| id.trim().to_owned())
 }
 
+fn tell(accounts: &Accounts, metrics: &Metrics) {
+    metrics.ledger.keys.set(i64::try_from(accounts.count()).unwrap_or(i64::MAX));
+    metrics.ledger.change.set(accounts.seen());
+}
+
 /// The thread that takes up what changes in the store.
 struct Keeping {
     accounts: Arc<Accounts>,
@@ -82,9 +87,7 @@ impl Keeping {
     fn run(&self) {
         loop {
             match self.accounts.catch_up() {
-                Ok(true) => {
-                    self.metrics.ledger.keys.set(i64::try_from(self.accounts.count()).unwrap_or(i64::MAX));
-                }
+                Ok(true) => tell(&self.accounts, &self.metrics),
                 Ok(false) => std::thread::sleep(LOOK_EVERY),
                 Err(error) => {
                     tracing::warn!(%error, "the store cannot be read: what changes in it is not seen");

@@ -43,6 +43,8 @@ impl Ops {
         for endpoint in &live.endpoints {
             self.gateway.metrics.endpoint_health(&endpoint.name, endpoint.health.state(now).as_str());
         }
+        let is_away = self.gateway.others.as_ref().is_some_and(|others| others.peers.is_away());
+        self.gateway.metrics.ledger.peers_away.set(i64::from(is_away));
         let accepts = self.gateway.audit.as_ref().is_none_or(|audit| audit.accepts());
         self.gateway.metrics.audit.accepting.set(i64::from(accepts));
         respond(200, "text/plain; version=0.0.4; charset=utf-8", self.gateway.metrics.text().into_bytes())

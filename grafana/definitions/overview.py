@@ -75,6 +75,15 @@ def rows(g):
             g.timeseries("Waiting for the disk p99", "How long answers waited before they began and before they ended.", "s", (quantile(0.99, "tollgate_audit_wait_seconds", ALL, "before"), "before the {{before}}")),
             g.timeseries("Room", "1 while new requests find room in the log.", "short", (f"min by (instance) (tollgate_audit_accepting{{{ALL}}})", "{{instance}}")),
         ]),
+        ("Accounts and money", 8, [
+            g.timeseries("Charges", "Charges a second that were written down in the ledger.", "reqps", (f"sum by (instance) (rate(tollgate_ledger_posted_total{{{ALL}}}{RATE}))", "{{instance}}")),
+            g.timeseries("Caps lowered", "Requests a second whose cap was lowered to what is affordable.", "reqps", (f"sum by (instance) (rate(tollgate_budget_lowered_total{{{ALL}}}{RATE}))", "{{instance}}")),
+            g.timeseries("Ledger not reached", "How often a second nothing could be borrowed.", "reqps", (f"sum by (instance) (rate(tollgate_ledger_unreachable_total{{{ALL}}}{RATE}))", "{{instance}}")),
+            g.timeseries("Breaches", "Requests an hour that cost more than was held: an upstream does not keep to its cap.", "short", (f"sum by (instance) (increase(tollgate_ledger_breaches_total{{{ALL}}}[1h]))", "{{instance}}")),
+            g.timeseries("Keys", "Keys that are known.", "short", (f"max by (instance) (tollgate_keys{{{ALL}}})", "{{instance}}")),
+            g.timeseries("Changes taken up", "The last change of the store that each node has taken up.", "short", (f"max by (instance) (tollgate_store_change{{{ALL}}})", "{{instance}}")),
+            g.timeseries("Limits not shared", "1 while a node counts limits for itself: Redis is away.", "short", (f"max by (instance) (tollgate_limits_local{{{ALL}}})", "{{instance}}")),
+        ]),
         ("Configuration", 4, [
             g.stat("Configuration in use", "1 if the file as it is now is the one in use.", "short", f"min(tollgate_config_last_reload_successful{{{ALL}}})"),
             g.stat("Loaded", "When the configuration in use was loaded.", "dateTimeFromNow", f"1000 * max(tollgate_config_last_reload_success_timestamp_seconds{{{ALL}}})"),

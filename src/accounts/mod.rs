@@ -167,6 +167,11 @@ impl Accounts {
         self.is_loaded.load(Relaxed)
     }
 
+    /// The last change that was taken up.
+    pub(crate) fn seen(&self) -> i64 {
+        self.seen.load(Relaxed)
+    }
+
     /// How many keys there are.
     pub(crate) fn count(&self) -> usize {
         self.ring.load().len()

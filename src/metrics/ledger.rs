@@ -16,6 +16,8 @@ pub(crate) struct LedgerMetrics {
     pub(crate) lowered: IntCounter,
     /// Keys that are known.
     pub(crate) keys: IntGauge,
+    /// The last change of the store that was taken up.
+    pub(crate) change: IntGauge,
     /// 1 while limits are not shared: Redis is away.
     pub(crate) peers_away: IntGauge,
 }
@@ -33,6 +35,7 @@ impl LedgerMetrics {
             posted: counter("tollgate_ledger_posted_total", "Charges that were written down in the ledger."),
             lowered: counter("tollgate_budget_lowered_total", "Requests whose cap was lowered to what is affordable."),
             keys: gauge(r, "tollgate_keys", "Keys that are known."),
+            change: gauge(r, "tollgate_store_change", "The last change of the store that was taken up."),
             peers_away: gauge(r, "tollgate_limits_local", "1 while limits are counted by each node for itself."),
         }
     }

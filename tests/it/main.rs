@@ -3,13 +3,16 @@
 mod bare;
 mod demo;
 mod disk;
+mod engines;
 mod http;
+mod office;
 mod plans;
 mod world;
 
 mod audit;
 mod audit_disks;
 mod badinput;
+mod budgets;
 mod bodies;
 mod cli;
 mod clients;
@@ -24,4 +27,5 @@ mod limits;
 mod metering;
 mod reload;
 mod secrets;
+mod storm;
 mod streams;

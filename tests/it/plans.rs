@@ -19,6 +19,10 @@ pub(crate) struct Key {
     pub(crate) text: String,
     /// Its entry under `keys:`.
     pub(crate) entry: String,
+    /// Its public id.
+    pub(crate) id: String,
+    /// What is stored of it.
+    pub(crate) hash: String,
 }
 
 impl Key {
@@ -27,7 +31,7 @@ impl Key {
         let key = NewKey::generate(Kind::Inference, [number; 40]);
         let (id, hash) = (key.id(), key.hash(algorithm, [number; 16], &Pepper::none()));
         let entry = format!("  - {{id: {id}, name: {name}, tenant: acme, hash: \"{hash}\"{extra}}}\n");
-        Self { text: key.reveal().to_owned(), entry }
+        Self { text: key.reveal().to_owned(), entry, id: id.to_string(), hash: hash.to_string() }
     }
 }
 

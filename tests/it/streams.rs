@@ -98,7 +98,7 @@ fn a_long_burst_arrives_whole_and_in_order() {
     let burst = Profile { burst: true, output_tokens: 20_000, ..Profile::default() };
     let world = World::with().openai("north", burst.clone()).anthropic("south", burst).start();
     for name in ["north", "south"] {
-        let answer = world.chat(Chat::only(name).streamed());
+        let answer = world.chat(Chat::only(name).streamed().with("max_tokens", serde_json::json!(20_000)));
         assert_eq!(answer.said().split(' ').count(), 20_000, "{name}");
         assert_eq!(answer.events().last().map(String::as_str), Some("[DONE]"), "{name}");
     }
