@@ -5,6 +5,7 @@
 //! [`pipeline`](../src/tollgate/pipeline.rs.html): it is the path of a request, top to bottom.
 
 mod accounts;
+mod admin;
 mod admit;
 mod answer;
 mod attempt;

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,6 +21,8 @@ use crate::vault::Vault;
 
 /// How often it is asked whether anything has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked for news.
+const NEWS_EVERY: Duration = Duration::from_millis(10);
 /// How long a store is left alone that cannot be reached.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -84,11 +87,19 @@ struct Keeping {
 }
 
 impl Keeping {
+    /// Until it is time to look again, or there is news.
+    fn rest(&self) {
+        let until = std::time::Instant::now() + LOOK_EVERY;
+        while std::time::Instant::now() < until && !self.accounts.has_news.swap(false, Relaxed) {
+            std::thread::sleep(NEWS_EVERY);
+        }
+    }
+
     fn run(&self) {
         loop {
             match self.accounts.catch_up() {
                 Ok(true) => tell(&self.accounts, &self.metrics),
-                Ok(false) => std::thread::sleep(LOOK_EVERY),
+                Ok(false) => self.rest(),
                 Err(error) => {
                     tracing::warn!(%error, "the store cannot be read: what changes in it is not seen");
                     std::thread::sleep(AWAY);

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -20,6 +20,8 @@ use tokio::sync::Semaphore;
 use tollgate_conf::{Config, Listen};
 use tollgate_peers::{Options, Peers};
 
+use crate::accounts::Accounts;
+use crate::admin::Bridge;
 use crate::admit::Others;
 use crate::clock;
 use crate::filters::Filters;
@@ -49,11 +51,12 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
     metrics.reloaded(true, i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX));
     let conf = Arc::new(server_conf(&config));
     let Money { accounts, ledger } = Money::open(&config, &metrics, audit.as_ref())?;
+    let others = others(&config, &accounts)?;
     let gateway = Arc::new(Gateway {
         live: ArcSwap::from_pointee(live),
         accounts,
         ledger,
-        others: others(&config)?,
+        others,
         pools: Arc::new(Upstreams::new(ConnectorOptions::from_server_conf(&conf))),
         request_log: open_log(&config, &metrics)?,
         metrics,
@@ -69,6 +72,8 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
     if let Some(address) = config.server.ops {
         server.add_service(ops(address, &gateway));
     }
+    crate::admin::may_listen(&gateway, &config)?;
+    server.add_service(management(&config, &gateway));
     announce(&config);
     if let Some(file) = file {
         Reloader::new(Arc::clone(&gateway), filters, file, config)
@@ -84,7 +89,7 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
 }
 
 /// The other nodes, where Redis connects them. Its connection has a thread of its own.
-fn others(config: &Config) -> anyhow::Result<Option<Others>> {
+fn others(config: &Config, accounts: &Arc<Accounts>) -> anyhow::Result<Option<Others>> {
     let Some(url) = &config.store.redis else { return Ok(None) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -94,6 +99,12 @@ fn others(config: &Config) -> anyhow::Result<Option<Others>> {
         .context("starting the thread for Redis")?;
     let entered = runtime.enter();
     let peers = Peers::connect(url, Options::default()).context("`store.redis`")?;
+    let (mut news, accounts) = (peers.changes(), Arc::clone(accounts));
+    runtime.spawn(async move {
+        while news.next().await.is_some() {
+            accounts.has_news.store(true, Relaxed);
+        }
+    });
     drop(entered);
     // It lives as long as the process.
     std::mem::forget(runtime);
@@ -180,10 +191,18 @@ fn ops(address: SocketAddr, gateway: &Arc<Gateway>) -> Service<HttpServer<Ops>> 
     service
 }
 
+/// The management API, with a thread of its own.
+fn management(config: &Config, gateway: &Arc<Gateway>) -> Service<Bridge> {
+    let mut service = Service::new("management".into(), Bridge::new(gateway, config));
+    service.threads = Some(1);
+    service.add_tcp(&config.admin.to_string());
+    service
+}
+
 /// Pingora binds while it runs, and ends the process where it cannot: what is taken is told before.
 fn prove_free(config: &Config) -> anyhow::Result<()> {
     let clients = config.server.listen.iter().map(|l| l.address);
-    for address in clients.chain(config.server.ops) {
+    for address in clients.chain(config.server.ops).chain([config.admin]) {
         TcpListener::bind(address).with_context(|| format!("{address} cannot be listened on"))?;
     }
     Ok(())
@@ -197,4 +216,5 @@ fn announce(config: &Config) {
     if let Some(ops) = config.server.ops {
         tracing::info!("health and metrics are at http://{ops}");
     }
+    tracing::info!("the management API is at http://{}/api/v1/manage", config.admin);
 }

@@ -67,6 +67,8 @@ pub(crate) struct Accounts {
     seen: AtomicI64,
     /// Whether the store has been read: before, a key that is not known may be one all the same.
     is_loaded: AtomicBool,
+    /// Told that something has changed: the next look is not waited for.
+    pub(crate) has_news: AtomicBool,
 }
 
 #[derive(Default)]
@@ -103,6 +105,7 @@ impl Accounts {
             from_file: Mutex::new(from_file),
             seen: AtomicI64::new(0),
             is_loaded: AtomicBool::new(false),
+            has_news: AtomicBool::new(false),
         };
         accounts.renew_file_keys(&HashSet::new(), Instant::now());
         Ok(accounts)

@@ -164,13 +164,17 @@ fn hard_storm() -> (Figures, Vec<Ended>) {
     std::thread::scope(|scope| {
         for number in 0..CLIENTS {
             let (bytes, ended, address) = (&bytes, &ended, addresses[number % NODES]);
-            let leaves_after = number.is_multiple_of(3).then_some(2 + number % 40);
+            let leaves_after = (number / NODES).is_multiple_of(3).then_some(2 + number % 40);
             scope.spawn(move || {
                 let how = ask(address, bytes, leaves_after);
                 ended.lock().expect("no client panics").push(how);
             });
+            // Each node has some under way before the rush: the one that dies, too.
+            if number == 5 * NODES {
+                fleet.node(0).wait_for_requests("steady", 5 * NODES as u64);
+            }
         }
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(300));
         let mut victim = fleet.nodes[2].take().expect("it runs");
         victim.kill();
         fleet.postgres.halt();
