@@ -24,6 +24,8 @@ use crate::live::Live;
 pub(crate) struct Others {
     pub(crate) peers: Peers,
     pub(crate) secret: Vec<u8>,
+    /// What the connection lives on. It lives as long as the process.
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 /// The right to be served. Held for the life of a request.

@@ -55,6 +55,8 @@ pub(crate) struct Health {
     probe_until_ms: AtomicU64,
     /// 0, or the moment until which the vendor itself asked to be left alone.
     told_until_ms: AtomicU64,
+    /// The same, where it said so to this node: only that is passed on.
+    told_here_until_ms: AtomicU64,
 }
 
 impl Health {
@@ -106,10 +108,22 @@ impl Health {
 
     /// The vendor itself said when to come back: that rules, within a day.
     pub(crate) fn told_to_wait(&self, wait: Duration, now_ms: u64) {
+        self.hear_of_wait(wait, now_ms);
+        self.told_here_until_ms.fetch_max(self.told_until_ms.load(Relaxed), Relaxed);
+    }
+
+    /// Another node heard the vendor say so.
+    pub(crate) fn hear_of_wait(&self, wait: Duration, now_ms: u64) {
         const DAY_MS: u64 = 86_400_000;
         let until_ms = now_ms.saturating_add(millis(wait).min(DAY_MS));
         self.told_until_ms.fetch_max(until_ms, Relaxed);
         self.rest_until(until_ms);
+    }
+
+    /// What is left of a wait that the vendor named to this node.
+    pub(crate) fn wait_named_here(&self, now_ms: u64) -> Option<Duration> {
+        let left = self.told_here_until_ms.load(Relaxed).checked_sub(now_ms)?;
+        (left > 0).then(|| Duration::from_millis(left))
     }
 
     /// Whether the vendor itself asked to be left alone, and the wait is not over.
@@ -174,6 +188,16 @@ mod tests {
         assert!(health.may_try(30_000));
         health.failed(&POLICY, 30_000);
         assert_eq!(health.state(30_001), State::Tripped { until_ms: 55_000 }, "25 s, not 40 s");
+    }
+
+    #[test]
+    fn what_another_node_heard_is_kept_and_not_passed_on() {
+        let health = Health::default();
+        health.hear_of_wait(Duration::from_secs(60), 1_000);
+        assert!(health.was_told(60_999));
+        assert_eq!(health.wait_named_here(1_000), None);
+        health.told_to_wait(Duration::from_secs(30), 1_000);
+        assert_eq!(health.wait_named_here(1_000), Some(Duration::from_secs(60)));
     }
 
     #[test]

@@ -30,6 +30,8 @@ const AWAY: Duration = Duration::from_secs(1);
 pub(crate) struct Money {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) ledger: Arc<Ledger>,
+    /// This node's name.
+    pub(crate) node: String,
 }
 
 impl Money {
@@ -47,10 +49,11 @@ impl Money {
         }
         tell(&accounts, metrics);
         let is_relaxed = audit.is_some_and(|audit| audit.mode() == Mode::Relaxed);
-        let work = Keeping { accounts: Arc::clone(&accounts), metrics: Arc::clone(metrics) };
+        let work =
+            Keeping { accounts: Arc::clone(&accounts), ledger: Arc::clone(&ledger), metrics: Arc::clone(metrics) };
         std::thread::Builder::new().name("accounts".into()).spawn(move || work.run())?;
-        Poster::new(store, node, Arc::clone(&ledger), audit.cloned(), is_relaxed).start()?;
-        Ok(Self { accounts, ledger })
+        Poster::new(store, node.clone(), Arc::clone(&ledger), audit.cloned(), is_relaxed).start()?;
+        Ok(Self { accounts, ledger, node })
     }
 }
 
@@ -83,6 +86,7 @@ fn tell(accounts: &Accounts, metrics: &Metrics) {
 /// The thread that takes up what changes in the store.
 struct Keeping {
     accounts: Arc<Accounts>,
+    ledger: Arc<Ledger>,
     metrics: Arc<Metrics>,
 }
 
@@ -98,7 +102,11 @@ impl Keeping {
     fn run(&self) {
         loop {
             match self.accounts.catch_up() {
-                Ok(true) => tell(&self.accounts, &self.metrics),
+                Ok(true) => {
+                    // What is lent of a budget that was lowered is not this node's to spend any more.
+                    self.ledger.recall(self.accounts.take_changed());
+                    tell(&self.accounts, &self.metrics);
+                }
                 Ok(false) => self.rest(),
                 Err(error) => {
                     tracing::warn!(%error, "the store cannot be read: what changes in it is not seen");

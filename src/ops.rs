@@ -31,9 +31,10 @@ impl ServeHttp for Ops {
 
 impl Ops {
     fn ready(&self) -> Response<Vec<u8>> {
-        match self.gateway.draining.load(Relaxed) {
-            false => json(200, r#"{"status":"ready"}"#),
-            true => json(503, r#"{"status":"draining"}"#),
+        match (self.gateway.draining.load(Relaxed), self.gateway.accounts.is_loaded()) {
+            (false, true) => json(200, r#"{"status":"ready"}"#),
+            (false, false) => json(503, r#"{"status":"the store with keys is not read yet"}"#),
+            (true, _) => json(503, r#"{"status":"draining"}"#),
         }
     }
 

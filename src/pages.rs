@@ -17,17 +17,18 @@ use crate::reply;
 /// `GET /v1/models` and `/v1/models/{id}`: what this key may ask for.
 pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Option<&str>) -> pingora::Result<()> {
     let live = gateway.live.load_full();
-    match identify(gateway, &live, session, Instant::now()).await {
-        Ok(_) => {}
+    let holder = match identify(gateway, &live, session, Instant::now()).await {
+        Ok(holder) => holder,
         Err(End::Refused(refusal)) => {
             gateway.metrics.refused(refusal.code);
             return reply::refuse(session, &refusal).await;
         }
         Err(_) => return Err(pingora::Error::new(pingora::ErrorType::ConnectionClosed).into_down()),
-    }
+    };
+    let may_ask = |name: &str| holder.bound.as_ref().is_none_or(|bound| bound.allows_model(name));
     let body = match id {
-        None => json!({"object": "list", "data": list(&live)}),
-        Some(id) => match live.models.get(id) {
+        None => json!({"object": "list", "data": list(&live, may_ask)}),
+        Some(id) => match live.models.get(id).filter(|_| may_ask(id)) {
             Some(model) => describe(id, model),
             None => {
                 let message = format!("there is no model `{}`", id.chars().take(100).collect::<String>());
@@ -38,8 +39,8 @@ pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Op
     reply::whole(session, 200, "application/json", [], Bytes::from(body.to_string())).await
 }
 
-fn list(live: &Live) -> Vec<Value> {
-    let mut models: Vec<_> = live.models.iter().collect();
+fn list(live: &Live, may_ask: impl Fn(&str) -> bool) -> Vec<Value> {
+    let mut models: Vec<_> = live.models.iter().filter(|(name, _)| may_ask(name)).collect();
     models.sort_by_key(|(name, _)| *name);
     models.into_iter().map(|(name, model)| describe(name, model)).collect()
 }

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -20,7 +20,6 @@ use tokio::sync::Semaphore;
 use tollgate_conf::{Config, Listen};
 use tollgate_peers::{Options, Peers};
 
-use crate::accounts::Accounts;
 use crate::admin::Bridge;
 use crate::admit::Others;
 use crate::clock;
@@ -50,8 +49,8 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
     }
     metrics.reloaded(true, i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX));
     let conf = Arc::new(server_conf(&config));
-    let Money { accounts, ledger } = Money::open(&config, &metrics, audit.as_ref())?;
-    let others = others(&config, &accounts)?;
+    let Money { accounts, ledger, node } = Money::open(&config, &metrics, audit.as_ref())?;
+    let others = others(&config)?;
     let gateway = Arc::new(Gateway {
         live: ArcSwap::from_pointee(live),
         accounts,
@@ -65,6 +64,7 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
         draining: AtomicBool::new(false),
     });
     gateway.name_logs(&config)?;
+    crate::neighbours::talk(&gateway, node);
     prove_free(&config)?;
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
     server.bootstrap();
@@ -89,7 +89,7 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
 }
 
 /// The other nodes, where Redis connects them. Its connection has a thread of its own.
-fn others(config: &Config, accounts: &Arc<Accounts>) -> anyhow::Result<Option<Others>> {
+fn others(config: &Config) -> anyhow::Result<Option<Others>> {
     let Some(url) = &config.store.redis else { return Ok(None) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -99,18 +99,10 @@ fn others(config: &Config, accounts: &Arc<Accounts>) -> anyhow::Result<Option<Ot
         .context("starting the thread for Redis")?;
     let entered = runtime.enter();
     let peers = Peers::connect(url, Options::default()).context("`store.redis`")?;
-    let (mut news, accounts) = (peers.changes(), Arc::clone(accounts));
-    runtime.spawn(async move {
-        while news.next().await.is_some() {
-            accounts.has_news.store(true, Relaxed);
-        }
-    });
     drop(entered);
-    // It lives as long as the process.
-    std::mem::forget(runtime);
     // What all nodes share and nobody else knows.
     let secret = config.key_hashing.pepper.as_ref().unwrap_or(&config.store.url);
-    Ok(Some(Others { peers, secret: secret.expose_secret().as_bytes().to_vec() }))
+    Ok(Some(Others { peers, secret: secret.expose_secret().as_bytes().to_vec(), runtime }))
 }
 
 fn server_conf(config: &Config) -> ServerConf {

@@ -60,6 +60,8 @@ impl ShutdownSignalWatch for Leave {
             if let Some(audit) = &gateway.audit {
                 audit.close();
             }
+            // The journal is whole now: what it says is written down, and the rest goes back.
+            gateway.ledger.close();
             std::process::exit(0);
         });
         signal

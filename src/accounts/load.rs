@@ -95,6 +95,8 @@ impl Accounts {
         }
         self.take_keys(&changes)?;
         self.take_tenants(&changes)?;
+        let of_money = changes.iter().filter(|c| matches!(c.what, Changed::Budget | Changed::Balance));
+        lock(&self.changed).extend(of_money.map(|change| change.id.clone()));
         self.seen.store(last, Relaxed);
         Ok(true)
     }

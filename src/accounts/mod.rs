@@ -67,6 +67,8 @@ pub(crate) struct Accounts {
     seen: AtomicI64,
     /// Whether the store has been read: before, a key that is not known may be one all the same.
     is_loaded: AtomicBool,
+    /// Budgets and balances that have changed since they were last asked for.
+    changed: Mutex<Vec<String>>,
     /// Told that something has changed: the next look is not waited for.
     pub(crate) has_news: AtomicBool,
 }
@@ -105,6 +107,7 @@ impl Accounts {
             from_file: Mutex::new(from_file),
             seen: AtomicI64::new(0),
             is_loaded: AtomicBool::new(false),
+            changed: Mutex::default(),
             has_news: AtomicBool::new(false),
         };
         accounts.renew_file_keys(&HashSet::new(), Instant::now());
@@ -168,6 +171,11 @@ impl Accounts {
     /// Whether the store has been read.
     pub(crate) fn is_loaded(&self) -> bool {
         self.is_loaded.load(Relaxed)
+    }
+
+    /// Budgets and balances that have changed since this was last asked.
+    pub(crate) fn take_changed(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.changed))
     }
 
     /// The last change that was taken up.

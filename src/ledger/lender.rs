@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tollgate_ledger::{Account, Ask, Bank, Drawer, Grant, Unreachable, idle, lend};
 use tollgate_store::Store;
 
-use super::{Errand, Ledger};
+use super::{Errand, Ledger, Loan};
 use crate::clock;
 use crate::metrics::Metrics;
 
@@ -44,7 +44,7 @@ impl Lender {
         let mut looked = Instant::now();
         loop {
             match errands.recv_timeout(LOOK_EVERY) {
-                Ok(first) => self.serve(first, errands),
+                Ok(first) => self.serve(std::iter::once(first).chain(errands.try_iter())),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -56,17 +56,40 @@ impl Lender {
         }
     }
 
+    fn serve(&self, errands: impl Iterator<Item = Errand>) {
+        let mut loans = Vec::new();
+        for errand in errands {
+            match errand {
+                Errand::Borrow(loan) => loans.push(loan),
+                Errand::Recall(ids) => self.clear(|account| ids.iter().any(|id| **id == *account.id)),
+                Errand::Leave(done) => {
+                    self.clear(|_| true);
+                    let _ = done.send(());
+                }
+            }
+        }
+        if !loans.is_empty() {
+            self.lend(loans);
+        }
+    }
+
+    /// Gives back all that is free of the accounts for which this holds.
+    fn clear(&self, is_wanted: impl Fn(&Account) -> bool) {
+        let Some(ledger) = self.ledger.upgrade() else { return };
+        let drawers = ledger.till.drawers().into_iter().filter(|drawer| is_wanted(drawer.account()));
+        let parts: Vec<_> = drawers.map(|drawer| (drawer.account().clone(), drawer.clear(i64::MAX))).collect();
+        self.give_back(&parts.into_iter().filter(|(_, part)| *part > 0).collect::<Vec<_>>());
+    }
+
     /// Asks once for everybody who is waiting.
-    fn serve(&self, first: Errand, errands: &Receiver<Errand>) {
-        let mut all = vec![first];
-        all.extend(errands.try_iter());
+    fn lend(&self, all: Vec<Loan>) {
         // Of each account: the least that lets somebody go on, and the most that all want together.
         let mut wanted: BTreeMap<&Account, (&Arc<Drawer>, i64, i64)> = BTreeMap::new();
-        for errand in &all {
-            for drawer in &errand.drawers {
+        for loan in &all {
+            for drawer in &loan.drawers {
                 let (_, least, most) = wanted.entry(drawer.account()).or_insert((drawer, i64::MAX, 0));
-                *least = (*least).min(errand.least);
-                *most = most.saturating_add(errand.most);
+                *least = (*least).min(loan.least);
+                *most = most.saturating_add(loan.most);
             }
         }
         let asks: Vec<Ask> = wanted
@@ -91,9 +114,9 @@ impl Lender {
             tracing::warn!(%error, "nothing can be borrowed: requests are served from what is here");
             ledger.metrics.ledger.unreachable.inc();
         }
-        for errand in all {
+        for loan in all {
             // Whoever asked may have gone.
-            let _ = errand.done.send(said.clone());
+            let _ = loan.done.send(said.clone());
         }
     }
 

@@ -9,8 +9,9 @@ mod need;
 mod poster;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::Sender;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tollgate_conf::{Budgets, Fees};
@@ -43,16 +44,32 @@ pub(crate) struct Ledger {
     started: std::sync::Mutex<Option<NodeStart>>,
     /// What was spent and is in no journal: where there is none.
     loose: std::sync::Mutex<Vec<Posted>>,
+    is_leaving: AtomicBool,
+    /// Everything is written down, and the node is leaving.
+    is_posted: AtomicBool,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What a request asks the lender for.
-struct Errand {
+/// What the lender is asked for.
+enum Errand {
+    /// Money for a request.
+    Borrow(Loan),
+    /// All that is free of these budgets and balances goes back: they have changed.
+    Recall(Vec<String>),
+    /// The node leaves: all that is free goes back.
+    Leave(std::sync::mpsc::Sender<()>),
+}
+
+/// What a request wants to be lent.
+struct Loan {
     drawers: Vec<Arc<Drawer>>,
     least: i64,
     most: i64,
     done: oneshot::Sender<Result<(), Unreachable>>,
 }
+
+/// How long a node that leaves waits until what it spent is written down.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How requests are held to budgets, and what is asked on top.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +88,8 @@ impl Ledger {
             drains: Arc::new(Semaphore::new(DRAINS_MAX)),
             started: std::sync::Mutex::new(None),
             loose: std::sync::Mutex::default(),
+            is_leaving: AtomicBool::new(false),
+            is_posted: AtomicBool::new(false),
             metrics,
         }
     }
@@ -101,8 +120,29 @@ impl Ledger {
     async fn borrow(&self, drawers: Vec<Arc<Drawer>>, least: i64, most: i64) -> Result<(), Unreachable> {
         let (done, answer) = oneshot::channel();
         let gone = |_| Unreachable("the gateway is leaving".to_owned());
-        self.lender.send(Errand { drawers, least, most, done }).map_err(|_| gone(()))?;
+        self.lender.send(Errand::Borrow(Loan { drawers, least, most, done })).map_err(|_| gone(()))?;
         answer.await.unwrap_or_else(|_| Err(gone(())))
+    }
+
+    /// Gives back what is free of these budgets and balances, so that their new limits hold.
+    pub(crate) fn recall(&self, ids: Vec<String>) {
+        if !ids.is_empty() {
+            // Without a lender there is nothing to give back to.
+            let _ = self.lender.send(Errand::Recall(ids));
+        }
+    }
+
+    /// The node leaves: what was spent is written down, and what is free goes back. Blocks, not for long.
+    pub(crate) fn close(&self) {
+        self.is_leaving.store(true, SeqCst);
+        let until = Instant::now() + LEAVE_PATIENCE;
+        while !self.is_posted.load(SeqCst) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (done, is_done) = channel();
+        if self.lender.send(Errand::Leave(done)).is_ok() {
+            let _ = is_done.recv_timeout(LEAVE_PATIENCE);
+        }
     }
 
     /// Notes what was spent where no journal does.

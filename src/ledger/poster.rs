@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use tollgate_audit::Audit;
@@ -102,6 +103,10 @@ impl Poster {
             loop {
                 match self.post() {
                     Ok(true) => {}
+                    Ok(false) if self.ledger.is_leaving.load(SeqCst) => {
+                        self.ledger.is_posted.store(true, SeqCst);
+                        return;
+                    }
                     Ok(false) => std::thread::sleep(LOOK_EVERY),
                     Err(error) => {
                         tracing::warn!(%error, "what was spent cannot be written down yet");
@@ -273,7 +278,7 @@ impl Posted {
 #[derive(Default)]
 struct Sum {
     charges: BTreeMap<(Account, bool), i64>,
-    usage: BTreeMap<(i64, String, String, String, bool), Usage>,
+    usage: BTreeMap<(i64, String, String, String), Usage>,
 }
 
 impl Sum {
@@ -285,24 +290,27 @@ impl Sum {
         }
         let day = i64::try_from(posted.started_us / 86_400_000_000).unwrap_or(i64::MAX);
         let Posted { tenant, key, model, .. } = posted;
-        let sum =
-            self.usage.entry((day, tenant.clone(), key.clone(), model.clone(), posted.own)).or_insert_with(|| Usage {
-                day: clock::day_text(day),
-                tenant: tenant.clone(),
-                key: key.clone(),
-                model: model.clone(),
-                requests: 0,
-                input: 0,
-                output: 0,
-                cost: 0,
-                fee: 0,
-            });
+        let sum = self.usage.entry((day, tenant.clone(), key.clone(), model.clone())).or_insert_with(|| Usage {
+            day: clock::day_text(day),
+            tenant: tenant.clone(),
+            key: key.clone(),
+            model: model.clone(),
+            requests: 0,
+            input: 0,
+            output: 0,
+            cost: 0,
+            fee: 0,
+            own_cost: 0,
+        });
         let add = |to: &mut i64, more: u64| *to = to.saturating_add(i64::try_from(more).unwrap_or(i64::MAX));
         sum.requests += 1;
         add(&mut sum.input, posted.input);
         add(&mut sum.output, posted.output);
         add(&mut sum.cost, posted.cost);
         add(&mut sum.fee, posted.fee);
+        if posted.own {
+            add(&mut sum.own_cost, posted.cost);
+        }
     }
 
     fn posting(self, upto: impl Iterator<Item = (String, u64, u64)>) -> Posting {

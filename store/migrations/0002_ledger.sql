@@ -62,5 +62,6 @@ CREATE TABLE usage (
     output BIGINT NOT NULL,
     cost BIGINT NOT NULL,
     fee BIGINT NOT NULL,
+    own_cost BIGINT NOT NULL,
     PRIMARY KEY (tenant, day, key, model)
 );

@@ -287,6 +287,10 @@ pub struct Usage {
     #[serde(with = "crate::money")]
     #[schema(value_type = String)]
     pub fee: i64,
+    /// The part of the cost that vendors ask the tenant itself for: its own credentials were used.
+    #[serde(with = "crate::money")]
+    #[schema(value_type = String)]
+    pub own_cost: i64,
 }
 
 /// One payment into a balance, or a correction of one.
@@ -327,6 +331,10 @@ pub struct Sum {
     #[serde(with = "crate::money")]
     #[schema(value_type = String)]
     pub fee: i64,
+    /// The part of the cost that vendors ask the tenant itself for: its own credentials were used.
+    #[serde(with = "crate::money")]
+    #[schema(value_type = String)]
+    pub own_cost: i64,
 }
 
 /// What a tenant used in a month.
@@ -340,6 +348,10 @@ pub struct Statement {
     pub models: BTreeMap<String, Sum>,
     /// All models together.
     pub total: Sum,
+    /// US dollars that the tenant owes the operator: fees, and what was not its own cost.
+    #[serde(with = "crate::money")]
+    #[schema(value_type = String)]
+    pub due: i64,
 }
 
 /// One row of the change feed: something a node's snapshot must take up.

@@ -227,3 +227,55 @@ fn a_prepaid_balance_pays_cost_and_fee_and_an_empty_one_is_402() {
     let dollars = |nano: i64| tollgate_api::Money::from_nano(nano).to_string();
     assert_eq!(answer.header("x-tollgate-fee-usd"), Some(dollars(fee).as_str()));
 }
+
+#[test]
+fn a_limit_that_is_lowered_holds_for_what_is_lent_already() {
+    let (world, office, budget) = with_budget(World::steady(), Covers::Tenant, 1_000_000_000_000);
+    assert_eq!(world.chat(Chat::only("steady")).status, 200);
+    let scope = tollgate_store::Scope::Operator;
+    let mut lowered = office.store.budget(&scope, crate::office::TENANT, &budget).expect("a budget");
+    lowered.limit = 10_000;
+    office.store.change_budget(&scope, &lowered).expect("it can be changed");
+    office.is_taken_up_by(&world);
+    office.settled(&budget, everything_is_back);
+    assert_eq!(world.chat(Chat::only("steady")).status, 402);
+}
+
+#[test]
+fn a_gateway_that_leaves_gives_back_what_it_had_borrowed() {
+    let (mut world, office, budget) = with_budget(World::steady(), Covers::Tenant, 1_000_000_000_000);
+    assert_eq!(world.chat(Chat::only("steady")).status, 200);
+    world.signal("TERM");
+    world.wait_for_exit();
+    let standing = office.standing(&budget);
+    assert_eq!((standing.settled, standing.leased), (billed(&world, "steady"), 0));
+}
+
+#[test]
+fn after_a_crash_what_was_open_is_charged_as_all_that_was_held_and_the_rest_comes_back() {
+    let world = World::with().openai("slow", paced(300, 50)).openai("steady", Profile::default()).start();
+    let (mut world, office, budget) = with_budget(world, Covers::Tenant, 1_000_000_000_000);
+    assert_eq!(world.chat(Chat::only("steady")).status, 200);
+    let mut open = world.begin(Chat::only("slow").streamed().with("max_tokens", json!(1000)));
+    open.head().expect("an answer begins");
+    world.kill();
+    assert!(office.standing(&budget).leased > 0, "what the dead node was lent counts as spent");
+    let world = world.start_again();
+    let spent = office.settled(&budget, everything_is_back);
+    let all_that_was_held = spent - billed(&world, "steady");
+    assert!((1000 * OUTPUT..1000 * OUTPUT + 200_000).contains(&all_that_was_held), "{all_that_was_held}");
+    assert!(spent >= billed(&world, "steady") + billed(&world, "slow"));
+}
+
+#[test]
+fn without_an_audit_log_what_a_dead_node_was_lent_counts_as_spent() {
+    let world = World::with().openai("steady", Profile::default()).section("audit", "{mode: off}").start();
+    let (mut world, office, budget) = with_budget(world, Covers::Tenant, 1_000_000_000);
+    assert_eq!(world.chat(Chat::only("steady")).status, 200);
+    office.settled(&budget, |s| s.settled == billed(&world, "steady"));
+    let leased = office.standing(&budget).leased;
+    world.kill();
+    let world = world.start_again();
+    let spent = office.settled(&budget, everything_is_back);
+    assert_eq!(spent, billed(&world, "steady") + leased);
+}

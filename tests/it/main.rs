@@ -22,6 +22,7 @@ mod fallback;
 mod filters;
 mod hangups;
 mod headers;
+mod isolation;
 mod keys;
 mod limits;
 mod metering;

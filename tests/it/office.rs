@@ -1,12 +1,16 @@
 //! The operator's hands on a world's store: tenants, budgets and what the ledger says of them. It asks the
 //! gateway for nothing but whether it has taken a change up.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
+use serde_json::Value;
+use tollgate_auth::{Algorithm, Kind, NewKey, Pepper};
 use tollgate_store::{
     BalanceKind, Bindings, Budget, Covers, Key, KeyKind, Limits, Period, Role, Scope, Standing, Store, Tenant,
 };
 
+use crate::http::{Answer, Connection};
 use crate::plans;
 use crate::world::{World, until};
 
@@ -92,6 +96,27 @@ impl Office {
         made.text
     }
 
+    /// A management key: the operator's, or a tenant's of this role. The same number gives the same key.
+    pub(crate) fn manager(&self, number: u8, tenant: Option<&str>, role: Role, member: Option<&str>) -> String {
+        let made = NewKey::generate(Kind::Management, [number; 40]);
+        let key = Key {
+            id: made.id().to_string(),
+            tenant: tenant.map(ToOwned::to_owned),
+            kind: KeyKind::Management,
+            name: "manages".to_owned(),
+            member: member.map(ToOwned::to_owned),
+            role,
+            hash: made.hash(Algorithm::Sha256, [number; 16], &Pepper::none()).to_string(),
+            bindings: Bindings::default(),
+            limits: Limits::default(),
+            created_ms: 1,
+            expires_ms: None,
+            revoked_ms: None,
+        };
+        self.store.create_key(&Scope::Operator, key).expect("a key");
+        made.reveal().to_owned()
+    }
+
     /// Where a budget stands.
     pub(crate) fn standing(&self, budget: &str) -> Standing {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
@@ -110,5 +135,21 @@ impl Office {
     pub(crate) fn is_taken_up_by(&self, world: &World) {
         let last = self.store.last_change().expect("the store answers") as f64;
         until("the change is taken up", || (world.metric("tollgate_store_change", &[]) >= last).then_some(()));
+    }
+}
+
+impl World {
+    /// Where the management API is.
+    pub(crate) fn managers(&self) -> SocketAddr {
+        (self.address, 4002).into()
+    }
+
+    /// Asks the management API, under `/api/v1/manage`.
+    pub(crate) fn manage(&self, key: &str, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let bearer = format!("Bearer {key}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let path = format!("/api/v1/manage{path}");
+        Connection::open(self.managers()).request(method, &path, &headers, body.as_bytes()).answer()
     }
 }

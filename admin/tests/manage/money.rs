@@ -162,6 +162,7 @@ async fn a_member_sees_the_usage_of_its_own_keys_only() {
         output: 3,
         cost: 4,
         fee: 5,
+        own_cost: 0,
     };
     let usage = vec![used("alpha", &alpha.key), used("alpha", &others), used("beta", &beta.key)];
     world.store.take_node("node-1", "boot", 0).unwrap();

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::types::{Scope, Statement, Sum, Usage};
 
-const USAGE: &str = "SELECT day, tenant, key, model, requests, input, output, cost, fee FROM usage";
+const USAGE: &str = "SELECT day, tenant, key, model, requests, input, output, cost, fee, own_cost FROM usage";
 /// Rows of one answer.
 const ROWS_MAX: i64 = 100_000;
 const BATCH: i64 = 10_000;
@@ -65,11 +65,14 @@ impl Store {
                 month: month.to_owned(),
                 models: std::collections::BTreeMap::new(),
                 total: Sum::default(),
+                due: 0,
             };
             each_of_month(tx, tenant, month, |used| {
                 add(statement.models.entry(used.model.clone()).or_default(), used)?;
                 add(&mut statement.total, used)
             })?;
+            let Sum { cost, fee, own_cost, .. } = statement.total;
+            statement.due = (cost - own_cost).saturating_add(fee);
             Ok(statement)
         })
     }
@@ -102,9 +105,15 @@ fn each_of_month(
 }
 
 fn add(sum: &mut Sum, used: &Usage) -> Result<(), StoreError> {
-    let Sum { requests, input, output, cost, fee } = sum;
-    let sides =
-        [(requests, used.requests), (input, used.input), (output, used.output), (cost, used.cost), (fee, used.fee)];
+    let Sum { requests, input, output, cost, fee, own_cost } = sum;
+    let sides = [
+        (requests, used.requests),
+        (input, used.input),
+        (output, used.output),
+        (cost, used.cost),
+        (fee, used.fee),
+        (own_cost, used.own_cost),
+    ];
     for (sum, more) in sides {
         *sum = sum
             .checked_add(more)
@@ -124,5 +133,6 @@ fn usage(row: &Row) -> Result<Usage, StoreError> {
         output: row.int(6)?,
         cost: row.int(7)?,
         fee: row.int(8)?,
+        own_cost: row.int(9)?,
     })
 }

@@ -115,6 +115,7 @@ pub(super) const TABLES: [Table; 13] = [
             ("output", Int),
             ("cost", Int),
             ("fee", Int),
+            ("own_cost", Int),
         ],
     ),
 ];

@@ -13,8 +13,8 @@ use crate::store::Store;
 use crate::types::Usage;
 
 /// Adds to a row of usage, and stays at the largest number rather than failing.
-const ADD_USAGE: &str = "INSERT INTO usage (day, tenant, key, model, requests, input, output, cost, fee) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant, day, key, model) DO UPDATE SET \
+const ADD_USAGE: &str = "INSERT INTO usage (day, tenant, key, model, requests, input, output, cost, fee, \
+    own_cost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (tenant, day, key, model) DO UPDATE SET \
     requests = CASE WHEN usage.requests > 9223372036854775807 - excluded.requests \
         THEN 9223372036854775807 ELSE usage.requests + excluded.requests END, \
     input = CASE WHEN usage.input > 9223372036854775807 - excluded.input \
@@ -24,7 +24,9 @@ const ADD_USAGE: &str = "INSERT INTO usage (day, tenant, key, model, requests, i
     cost = CASE WHEN usage.cost > 9223372036854775807 - excluded.cost \
         THEN 9223372036854775807 ELSE usage.cost + excluded.cost END, \
     fee = CASE WHEN usage.fee > 9223372036854775807 - excluded.fee \
-        THEN 9223372036854775807 ELSE usage.fee + excluded.fee END";
+        THEN 9223372036854775807 ELSE usage.fee + excluded.fee END, \
+    own_cost = CASE WHEN usage.own_cost > 9223372036854775807 - excluded.own_cost \
+        THEN 9223372036854775807 ELSE usage.own_cost + excluded.own_cost END";
 
 impl Store {
     /// Books what a node has spent, as a whole or not at all. Each charge settles its account and uses up
@@ -48,8 +50,8 @@ impl Store {
                 window.settled = window.settled.saturating_add(*granted).saturating_add(*dead);
                 window.keep(tx)?;
             }
-            for ((tenant, day, key, model), [requests, input, output, cost, fee]) in &usage {
-                let row = row![*day, *tenant, *key, *model, *requests, *input, *output, *cost, *fee];
+            for ((tenant, day, key, model), [requests, input, output, cost, fee, own_cost]) in &usage {
+                let row = row![*day, *tenant, *key, *model, *requests, *input, *output, *cost, *fee, *own_cost];
                 tx.execute(ADD_USAGE, &row)?;
             }
             Ok(())
@@ -85,12 +87,12 @@ fn by_account(posting: &Posting) -> Result<BTreeMap<&Account, (i64, i64)>, Store
 type UsageRow<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 /// The sums of each row, in one order for all nodes.
-fn by_row(usage: &[Usage]) -> Result<BTreeMap<UsageRow<'_>, [i64; 5]>, StoreError> {
-    let mut sums: BTreeMap<UsageRow<'_>, [i64; 5]> = BTreeMap::new();
-    for Usage { day, tenant, key, model, requests, input, output, cost, fee } in usage {
+fn by_row(usage: &[Usage]) -> Result<BTreeMap<UsageRow<'_>, [i64; 6]>, StoreError> {
+    let mut sums: BTreeMap<UsageRow<'_>, [i64; 6]> = BTreeMap::new();
+    for Usage { day, tenant, key, model, requests, input, output, cost, fee, own_cost } in usage {
         check::day(day)?;
         let sum = sums.entry((tenant, day, key, model)).or_default();
-        for (sum, more) in sum.iter_mut().zip([*requests, *input, *output, *cost, *fee]) {
+        for (sum, more) in sum.iter_mut().zip([*requests, *input, *output, *cost, *fee, *own_cost]) {
             check::not_negative("a use", more)?;
             *sum = sum.saturating_add(more);
         }

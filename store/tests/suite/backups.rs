@@ -31,6 +31,7 @@ fn furnished(database: &Database) -> Store {
         output: 3,
         cost: 4,
         fee: 5,
+        own_cost: 0,
     };
     let posting = Posting {
         charges: vec![Charge { account, amount: 7, from_dead: false }],

@@ -52,6 +52,7 @@ fn used(day: &str, tenant: &str, key: &str, model: &str, count: i64) -> Usage {
         output: 20 * count,
         cost: 1_000_000_001 * count,
         fee: 7 * count,
+        own_cost: count,
     }
 }
 
@@ -76,6 +77,7 @@ pub(crate) fn a_statement_is_the_sum_of_its_month(database: &Database) {
         output: 20 * count,
         cost: 1_000_000_001 * count,
         fee: 7 * count,
+        own_cost: count,
     };
     let statement = store.statement(&scope("acme"), "acme", "2026-11").unwrap();
     assert_eq!(statement.models.into_iter().collect::<Vec<_>>(), [("-".into(), sum(24)), ("m".into(), sum(7))]);
