@@ -14,11 +14,16 @@ use crate::shape::Shape;
 
 /// Not beside the configuration: that folder is watched for changes, which would be counted as work.
 const LOG: &str = "log/requests.jsonl";
+/// The folder for what it keeps, and the store in it.
+pub(crate) const DATA: &str = "data";
+pub(crate) const STORE: &str = "data/tollgate.db";
 
 /// The gateway, running.
 pub(crate) struct Gateway {
     pub(crate) process: Running,
     pub(crate) address: SocketAddr,
+    /// Where it says whether it is ready.
+    pub(crate) ops: SocketAddr,
     pub(crate) key: String,
     folder: Folder,
 }
@@ -26,15 +31,24 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts the `tollgate` that was built beside this program.
     pub(crate) fn start(upstream: SocketAddr, threads: usize, audit: &'static str) -> anyhow::Result<Self> {
+        Self::start_in(Folder::new()?, upstream, threads, audit)
+    }
+
+    /// Starts it in a folder that may hold a store already.
+    pub(crate) fn start_in(
+        folder: Folder,
+        upstream: SocketAddr,
+        threads: usize,
+        audit: &'static str,
+    ) -> anyhow::Result<Self> {
         let mut random = [0; 40];
         getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("the system gives no randomness: {e}"))?;
         let key = NewKey::generate(Kind::Inference, random);
         let hash = key.hash(Algorithm::Sha256, [7; 16], &Pepper::none()).to_string();
-        let (address, ops) = (free_port()?, free_port()?);
-        let folder = Folder::new()?;
+        let [address, ops, admin] = [free_port()?, free_port()?, free_port()?];
         fs::create_dir(folder.0.join("log"))?;
         let file = folder.0.join("tollgate.yaml");
-        fs::write(&file, configuration(address, ops, threads, upstream, audit, (key.id().as_str(), &hash)))?;
+        fs::write(&file, configuration([address, ops, admin], threads, upstream, audit, (key.id().as_str(), &hash)))?;
 
         let binary = std::env::current_exe()?.with_file_name("tollgate");
         let mut command = Command::new(binary);
@@ -46,20 +60,24 @@ impl Gateway {
         };
         let mut process = Running::start(name, &mut command).context("is `tollgate` built in this profile?")?;
         process.listens_at(address)?;
-        Ok(Self { process, address, key: key.reveal().to_owned(), folder })
+        Ok(Self { process, address, ops, key: key.reveal().to_owned(), folder })
+    }
+
+    /// A file of its folder.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.0.join(name)
     }
 
     /// Empties the request log, which would fill a disk in the end.
     pub(crate) fn empty_log(&self) -> anyhow::Result<()> {
-        let log = fs::OpenOptions::new().write(true).open(self.folder.0.join(LOG))?;
+        let log = fs::OpenOptions::new().write(true).open(self.file(LOG))?;
         Ok(log.set_len(0)?)
     }
 }
 
 /// Keys, limits, classification, routes, prices, a filter, request log and metrics.
 fn configuration(
-    listen: SocketAddr,
-    ops: SocketAddr,
+    [listen, ops, admin]: [SocketAddr; 3],
     threads: usize,
     upstream: SocketAddr,
     audit: &str,
@@ -84,20 +102,27 @@ fn configuration(
          endpoints:\n{endpoints}models:\n{models}routes:\n{routes}\
          limits: {{requests_per_minute: 16000000, concurrent_requests: 100000, requests_per_second_per_ip: 1000000}}\n\
          filters:\n  - {{use: sample, slot: after_classify, conf: {{tag: bench}}}}\n\
-         log: {{level: warn, requests: true, file: {LOG}}}\naudit: {{mode: {audit}}}\n"
+         log: {{level: warn, requests: true, file: {LOG}}}\naudit: {{mode: {audit}}}\n\
+         data_dir: {DATA}\nstore: {{url: \"sqlite:{STORE}\"}}\nadmin: {{listen: \"{admin}\"}}\n"
     )
 }
 
 /// A folder that goes away with its owner.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> anyhow::Result<Self> {
+    /// Makes one.
+    pub(crate) fn new() -> anyhow::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let path = std::env::temp_dir().join(format!("tollgate-bench-{}-{number}", std::process::id()));
         create(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -10,8 +10,11 @@ mod answer;
 mod audit;
 mod bare;
 mod contender;
+mod cost;
+mod crowd;
 mod figures;
 mod gateway;
+mod keys;
 mod load;
 mod quiet;
 mod results;
@@ -62,10 +65,17 @@ struct Cli {
     /// Records for the audit log alone.
     #[arg(long, default_value_t = 1_000_000)]
     records: u64,
+    /// Keys in memory and in the store, for accounts and money; 50,000 with `--quick`, otherwise a million. 0
+    /// leaves them out.
+    #[arg(long)]
+    keys: Option<u64>,
     /// Only the audit log alone.
     #[arg(long)]
     audit: bool,
-    /// Only CPU per request at 32 connections.
+    /// Only accounts and money; fewer keys with `--quick`.
+    #[arg(long)]
+    accounts: bool,
+    /// Only CPU per request at 32 connections, and accounts and money with fewer keys.
     #[arg(long)]
     quick: bool,
     /// Said beside the figures.
@@ -103,6 +113,10 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Vendor) => contender::be_a_vendor(),
         Some(Role::Verify { export }) => audit::be_a_verifier(&export),
         Some(Role::Bare { listen, upstream, threads }) => bare::serve(listen, upstream, threads),
+        None if cli.accounts => {
+            println!("{}", accounts(&cli)?);
+            Ok(())
+        }
         None if cli.quick => quick(&cli),
         None if cli.audit => {
             let mut text = String::new();
@@ -117,25 +131,40 @@ fn main() -> anyhow::Result<()> {
 fn quick(cli: &Cli) -> anyhow::Result<()> {
     let contenders = cli.contenders.as_deref().unwrap_or(&[Contender::Bare, Contender::Tollgate]);
     let stand = Stand::new(contenders, cli.threads.into())?;
-    rounds::quick(&stand, cli.rounds.into(), Duration::from_secs(cli.seconds.unwrap_or(2)))
+    rounds::quick(&stand, cli.rounds.into(), Duration::from_secs(cli.seconds.unwrap_or(2)))?;
+    drop(stand);
+    println!("{}", accounts(cli)?);
+    Ok(())
+}
+
+/// Keys, limits and budgets: what they cost, and a gateway that has many of them.
+fn accounts(cli: &Cli) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let keys = cli.keys.unwrap_or(if cli.quick { 50_000 } else { 1_000_000 });
+    if keys > 0 {
+        cost::run(keys, cli.rounds.into())?.table(&mut text);
+        crowd::run(keys, cli.threads.into())?.table(&mut text);
+    }
+    Ok(text)
 }
 
 fn measure(cli: Cli) -> anyhow::Result<()> {
-    let results = cli.write.map(Results::open).transpose()?;
+    let results = cli.write.clone().map(Results::open).transpose()?;
     let (threads, seconds) = (cli.threads.into(), cli.seconds.unwrap_or(3));
     let contenders = cli.contenders.as_deref().unwrap_or(Contender::value_variants());
     let busy_before = quiet::busy_percent();
     if let Some(busy) = busy_before.filter(|busy| *busy > QUIET_PERCENT_MAX) {
         eprintln!("others use {busy:.0} % of this machine: figures will scatter");
     }
-    let setting = Setting { date: cli.date, rounds: cli.rounds.into(), seconds, threads, busy_before };
+    let setting = Setting { date: cli.date.clone(), rounds: cli.rounds.into(), seconds, threads, busy_before };
     let stand = Stand::new(contenders, threads)?;
     let measured = rounds::all(&stand, cli.rounds.into(), Duration::from_secs(seconds))?;
     drop(stand);
     let soaks = cli.soak > 0 && contenders.contains(&Contender::Tollgate);
     let soaked = soaks.then(|| soak::run(cli.soak, threads)).transpose()?;
     let audited = contenders.contains(&Contender::Strict).then(|| audit::run(cli.records)).transpose()?;
-    let text = table::text(&setting, &measured, soaked.as_ref(), audited.as_ref());
+    let mut text = table::text(&setting, &measured, soaked.as_ref(), audited.as_ref());
+    text.push_str(&accounts(&cli)?);
     println!("{text}");
     results.map_or(Ok(()), |results| results.write(&text))
 }

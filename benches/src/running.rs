@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 
 /// Linux counts CPU time in hundredths of a second on every platform we build for.
 const TICK_MICROS: u64 = 10_000;
-/// For a process to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// For a process to listen. It may have a million keys to load.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process of ours. It is killed when dropped.
 pub(crate) struct Running {
