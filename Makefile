@@ -5,7 +5,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash mutate setup docs grafana clean
+.PHONY: help demo test lint bench crash storm mutate setup docs grafana clean
 
 help: ## Say what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,14 @@ bench: ## Measure against a bare Pingora pass-through; writes benches/RESULTS.md
 crash: ## 200 crashes under load: what was answered is on record. TOLLGATE_CRASH_ROUNDS asks for more.
 	@scripts/setup build test
 	TOLLGATE_CRASH_ROUNDS=$${TOLLGATE_CRASH_ROUNDS:-200} $(CARGO) test --locked -p tollgate --test it -- crash:: --nocapture
+
+storm: ## Live storms over three nodes, PostgreSQL and Redis: no budget is overrun. Ends with a line of JSON.
+	@scripts/setup build test
+	@mkdir -p target
+	TOLLGATE_STORM=full $(CARGO) test --locked -p tollgate --test it -- storm:: --nocapture >target/storm.log 2>&1 \
+		|| { cat target/storm.log; exit 1; }
+	@grep -E '^(hard storm|storm of agents)' target/storm.log
+	@grep '^{' target/storm.log | tail -n 1
 
 mutate: ## 10,000 changes of an audit log: the auditor's own verifier finds every one.
 	@scripts/setup test

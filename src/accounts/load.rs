@@ -1,7 +1,7 @@
 //! From the store to what requests read: all of it at a start, then what the feed of changes names.
 //! Blocks; runs on a thread of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -22,13 +22,16 @@ impl Accounts {
         // What changes while it is read is read again after it.
         let seen = self.store.last_change()?;
         self.load_tenants()?;
-        let mut keys = Vec::new();
-        self.store.all_keys(&mut |key| keys.extend(self.holder(key)))?;
-        let from_file = lock(&self.from_file);
-        let ring = self.ring.load();
-        let fresh = keys.into_iter().filter(|(stored, _)| !from_file.has(stored.id));
-        self.ring.store(Arc::new(ring.with(fresh.map(|(stored, holder)| (stored.id, Some((stored, holder)))))));
-        drop(from_file);
+        // What configuration has stands over what the store has under the same id.
+        let ours: HashSet<KeyId> = lock(&self.from_file).keys.iter().map(|key| key.stored.id).collect();
+        let ring = self.ring.load_full();
+        let mut draft = ring.draft();
+        self.store.all_keys(&mut |key| {
+            if let Some((stored, holder)) = self.holder(key).filter(|(stored, _)| !ours.contains(&stored.id)) {
+                draft.change(stored.id, Some((stored, holder)));
+            }
+        })?;
+        self.ring.store(Arc::new(draft.finish()));
         self.seen.store(seen, Relaxed);
         self.is_loaded.store(true, Relaxed);
         Ok(())

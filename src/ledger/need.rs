@@ -17,7 +17,7 @@ const TEMPLATE_TOKENS: u64 = 64;
 const TOOLS_TOKENS: u64 = 1024;
 /// What one image is read as at most (OpenAI's small models, high detail, 2026-11: 48,169).
 const IMAGE_TOKENS: u64 = 50_000;
-/// A file that is named and not sent may be as long as the longest context on sale.
+/// A file may be as long as the longest context on sale, whatever the bytes that name or hold it.
 const FILE_TOKENS: u64 = 2_000_000;
 
 /// The tokens of a prompt at most: a tokenizer over bytes makes at most one of each.
@@ -25,7 +25,8 @@ pub(super) fn prompt_tokens(call: &Call) -> u64 {
     let messages = call.messages();
     let count = |word: &[u8]| memmem::find_iter(messages, word).count() as u64;
     let images = count(b"\"image_url\"");
-    let files = count(b"\"file_id\"");
+    // What is sent along is no shorter: a page of a few bytes is read as an image.
+    let files = count(b"\"file_id\"") + count(b"\"file_data\"");
     (call.body.len() as u64)
         .saturating_add(TEMPLATE_TOKENS)
         .saturating_add(if call.tools { TOOLS_TOKENS } else { 0 })
@@ -117,4 +118,133 @@ pub(crate) fn fee(cost: Cost, own: bool, fees: &Fees) -> i64 {
     let millionths = if own { fees.byok } else { fees.cost };
     let product = i128::from(cost.total().nano()) * i128::from(millionths);
     i64::try_from((product + 500_000) / 1_000_000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tollgate_api::{Price as PerMillion, Surface};
+    use tollgate_meter::{Catalogue, CatalogueFile, Encoding, ModelEntry, Step, Tariff};
+
+    use super::*;
+
+    fn call(body: &str) -> Call {
+        tollgate_translate::request::read(Surface::ChatCompletions, body.to_owned().into()).expect("a request")
+    }
+
+    fn prices(tariff: Tariff) -> Prices {
+        let entry = ModelEntry {
+            id: "m".into(),
+            aliases: vec![],
+            context: None,
+            max_output: None,
+            capabilities: vec![],
+            prices: Some(tariff),
+        };
+        let file = CatalogueFile {
+            provider: "p".into(),
+            source: "s".into(),
+            checked_on: "2026-11-21".into(),
+            models: vec![entry],
+        };
+        let catalogue = Catalogue::new([file]).expect("a catalogue");
+        catalogue.lookup("p", "m").and_then(|entry| entry.prices.clone()).expect("priced")
+    }
+
+    fn any_price() -> impl Strategy<Value = PerMillion> {
+        (0..100_000_000_000_i64).prop_map(PerMillion::from_nano_per_million)
+    }
+
+    fn any_tariff() -> impl Strategy<Value = Tariff> {
+        let some = || prop::option::of(any_price());
+        let step = prop::option::of((1_u64..50_000, any_price(), any_price(), some(), some()));
+        (any_price(), any_price(), some(), some(), some(), step).prop_map(
+            |(input, output, cached, cache_write, cache_write_1h, step)| Tariff {
+                input,
+                output,
+                cached,
+                cache_write,
+                cache_write_1h,
+                long_context: step
+                    .map(|(above, input, output, cached, cache_write)| Step {
+                        above,
+                        input,
+                        output,
+                        cached,
+                        cache_write,
+                    })
+                    .into_iter()
+                    .collect(),
+            },
+        )
+    }
+
+    proptest! {
+        /// The promise: whatever a vendor reports within the bounds, it costs no more than was held.
+        #[test]
+        fn no_use_within_the_bounds_costs_more_than_is_held(
+            tariff in any_tariff(),
+            prompt in 0_u64..100_000,
+            parts in prop::array::uniform3(0_u64..=1000),
+            (cap, said, choices) in (0_u64..40_000, 0_u64..=1000, 1_u32..4),
+            (cost_fee, byok_fee) in (0_u32..=200_000, 0_u32..=200_000),
+        ) {
+            let prices = prices(tariff);
+            let fees = Fees { cost: cost_fee, byok: byok_fee, saving: 0 };
+            // Any split of any prompt up to the bound, any answer up to the cap.
+            let [a, b, c] = parts.map(|part| prompt / 3 * part / 1000);
+            let rest = prompt - a - b - c;
+            let output = cap * u64::from(choices) * said / 1000;
+            for used in [
+                Usage { input: a, cached: b, cache_write: c, cache_write_1h: rest, output, ..Usage::default() },
+                Usage { input: rest, cached: a, cache_write: b, cache_write_1h: c, output, ..Usage::default() },
+            ] {
+                let cost = prices.cost(&used);
+                let price = Price::dearest(&prices, prompt);
+                for own in [false, true] {
+                    let fee = fee(cost, own, &fees);
+                    let of = if own { fees.byok } else { fees.cost };
+                    let held = price.with_fee(of, false).need(cap, cap, cap, choices).worst(cap);
+                    prop_assert!(cost.total().nano() + fee <= held, "{cost:?} + {fee} of {held}");
+                    let held = price.with_fee(of, true).need(cap, cap, cap, choices).worst(cap);
+                    prop_assert!(fee <= held, "a fee of {fee} of {held}");
+                }
+            }
+        }
+
+        #[test]
+        fn no_tokenizer_makes_more_of_a_prompt_than_is_held_for(text in "\\PC{0,300}") {
+            let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": text}]}).to_string();
+            let call = call(&body);
+            let messages = std::str::from_utf8(call.messages()).expect("UTF-8");
+            for model in ["gpt-4", "gpt-5.4-mini"] {
+                let counted = Encoding::of_model(model).prompt(messages);
+                prop_assert!(counted <= prompt_tokens(&call), "{counted}");
+            }
+        }
+    }
+
+    #[test]
+    fn images_and_files_that_are_only_named_count_as_the_largest_there_are() {
+        let plain = call(r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#);
+        let image = call(
+            r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://x"}}]}]}"#,
+        );
+        let file =
+            call(r#"{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]}"#);
+        assert!(prompt_tokens(&plain) < 200);
+        assert!(prompt_tokens(&image) >= IMAGE_TOKENS);
+        assert!(prompt_tokens(&file) >= FILE_TOKENS);
+    }
+
+    #[test]
+    fn a_fee_is_rounded_to_the_nearest_nano_dollar() {
+        let cost = |nano| Cost { input: tollgate_api::Money::from_nano(nano), ..Cost::default() };
+        let fees = Fees { cost: 25_000, byok: 500_000, saving: 0 };
+        assert_eq!(fee(cost(19), false, &fees), 0);
+        assert_eq!(fee(cost(20), false, &fees), 1);
+        assert_eq!(fee(cost(1_000_000_000), false, &fees), 25_000_000);
+        assert_eq!(fee(cost(3), true, &fees), 2);
+        assert_eq!(fee(Cost::default(), true, &fees), 0);
+    }
 }

@@ -14,6 +14,7 @@ mod audit_disks;
 mod badinput;
 mod bodies;
 mod budgets;
+mod canary;
 mod cli;
 mod clients;
 mod crash;

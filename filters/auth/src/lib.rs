@@ -18,5 +18,5 @@ mod stored;
 pub use header::presented;
 pub use key::{BadKeyId, KEY_LEN, KeyId, Kind, Malformed, NewKey, Presented, parse};
 pub use refused::KeyError;
-pub use ring::{Check, DuplicateKey, KeyRing, SlowCheck};
+pub use ring::{Check, Draft, DuplicateKey, KeyRing, SlowCheck};
 pub use stored::{Algorithm, BadCost, BadHash, Cost, Pepper, StoredHash, StoredKey};

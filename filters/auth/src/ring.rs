@@ -97,22 +97,15 @@ impl<T> KeyRing<T> {
     /// This ring with some keys changed, added, or (`None`) taken out. What stays is shared with this one.
     #[must_use]
     pub fn with(&self, changes: impl IntoIterator<Item = (KeyId, Option<(StoredKey, T)>)>) -> Self {
-        let mut touched: HashMap<usize, Shard<T>> = HashMap::new();
-        for (id, change) in changes {
-            let place = shard_of(id);
-            // Only pointers are copied, and of each shard once, however many of its keys change.
-            let copied = || self.shards[place].iter().map(|(id, entry)| (*id, Arc::clone(entry))).collect();
-            let shard = touched.entry(place).or_insert_with(copied);
-            match change {
-                Some((key, stands_for)) => shard.insert(id, self.entry(key, stands_for)),
-                None => shard.remove(&id),
-            };
-        }
-        let mut shards = self.shards.clone();
-        for (place, shard) in touched {
-            shards[place] = Arc::new(shard);
-        }
-        self.of(shards)
+        let mut draft = self.draft();
+        changes.into_iter().for_each(|(id, change)| draft.change(id, change));
+        draft.finish()
+    }
+
+    /// Begins a ring that differs from this one.
+    #[must_use]
+    pub fn draft(&self) -> Draft<'_, T> {
+        Draft { ring: self, touched: HashMap::new() }
     }
 
     fn of(&self, shards: Box<[Arc<Shard<T>>]>) -> Self {
@@ -204,6 +197,42 @@ impl<T> KeyRing<T> {
     #[must_use]
     pub fn slow_runs(&self) -> u64 {
         self.slow_runs.load(Ordering::Relaxed)
+    }
+}
+
+/// A ring that is being made from another, key by key, so that a million of them need not be held twice.
+pub struct Draft<'a, T> {
+    ring: &'a KeyRing<T>,
+    touched: HashMap<usize, Shard<T>>,
+}
+
+impl<T> Draft<'_, T> {
+    /// Changes or adds a key, or (`None`) takes it out.
+    pub fn change(&mut self, id: KeyId, change: Option<(StoredKey, T)>) {
+        let place = shard_of(id);
+        // Only pointers are copied, and of each shard once, however many of its keys change.
+        let copied = || self.ring.shards[place].iter().map(|(id, entry)| (*id, Arc::clone(entry))).collect();
+        let shard = self.touched.entry(place).or_insert_with(copied);
+        match change {
+            Some((key, stands_for)) => shard.insert(id, self.ring.entry(key, stands_for)),
+            None => shard.remove(&id),
+        };
+    }
+
+    /// The ring.
+    #[must_use]
+    pub fn finish(self) -> KeyRing<T> {
+        let mut shards = self.ring.shards.clone();
+        for (place, shard) in self.touched {
+            shards[place] = Arc::new(shard);
+        }
+        self.ring.of(shards)
+    }
+}
+
+impl<T> fmt::Debug for Draft<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft").field("shards", &self.touched.len()).finish_non_exhaustive()
     }
 }
 
