@@ -112,10 +112,7 @@ async fn one(
     let cap = tally.held.as_ref().map(|held| held.cap);
     let own = match candidate.own() {
         None => None,
-        Some(own) => {
-            let secret = own.secret().ok_or_else(|| Fail::Vetoed("the credential cannot be opened".into()))?;
-            Some(Arc::new(secret))
-        }
+        Some(own) => Some(Arc::new(own.secret().ok_or(Fail::Sealed)?)),
     };
     let live = Arc::clone(&tally.live);
     let number = u32::try_from(tally.tried.len()).unwrap_or(u32::MAX).saturating_add(1);

@@ -32,6 +32,8 @@ pub(crate) enum Fail {
     Vetoed(&'static str),
     /// The request cannot be said in this endpoint's dialect; another candidate may do.
     Unsayable(tollgate_api::Refusal),
+    /// The tenant's own credential cannot be opened.
+    Sealed,
 }
 
 /// The closed set of reasons, for metrics and headers.
@@ -48,11 +50,12 @@ pub(crate) enum FailKind {
     Garbage,
     Vetoed,
     Unsupported,
+    Sealed,
     HungUp,
 }
 
 impl FailKind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Connect,
         Self::Tls,
         Self::FirstByteTimeout,
@@ -64,6 +67,7 @@ impl FailKind {
         Self::Garbage,
         Self::Vetoed,
         Self::Unsupported,
+        Self::Sealed,
         Self::HungUp,
     ];
 
@@ -81,6 +85,7 @@ impl FailKind {
             Self::Garbage => "garbage",
             Self::Vetoed => "vetoed",
             Self::Unsupported => "unsupported",
+            Self::Sealed => "sealed",
             Self::HungUp => "hung_up",
         }
     }
@@ -101,6 +106,7 @@ impl Fail {
             Self::Garbage(_) => FailKind::Garbage,
             Self::Vetoed(_) => FailKind::Vetoed,
             Self::Unsayable(_) => FailKind::Unsupported,
+            Self::Sealed => FailKind::Sealed,
         }
     }
 
@@ -124,6 +130,7 @@ impl Fail {
             Self::Garbage(garbage) => format!("the answer could not be read: {garbage}"),
             Self::Vetoed(why) => format!("a filter objected: {why}"),
             Self::Unsayable(refusal) => refusal.message.to_string(),
+            Self::Sealed => "your own credential for it cannot be opened".to_owned(),
         }
     }
 
@@ -138,7 +145,7 @@ impl Fail {
     pub(crate) fn is_the_endpoints_fault(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status, 408 | 429 | 498 | 500..),
-            Self::Vetoed(_) | Self::Unsayable(_) => false,
+            Self::Vetoed(_) | Self::Unsayable(_) | Self::Sealed => false,
             _ => true,
         }
     }

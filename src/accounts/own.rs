@@ -21,8 +21,11 @@ pub(crate) struct Own {
     vault: Arc<Vault>,
     /// The operator's endpoints as this credential reaches them. Their health is apart: a tenant's key that
     /// is refused says nothing of the endpoint for others.
-    places: Mutex<HashMap<Box<str>, (Arc<Endpoint>, Arc<Endpoint>)>>,
+    places: Mutex<HashMap<Box<str>, Reached>>,
 }
+
+/// An endpoint of the operator's, and the same as a tenant's credential reaches it.
+type Reached = (Arc<Endpoint>, Arc<Endpoint>);
 
 impl Own {
     pub(super) fn new(of: Credential, vault: Arc<Vault>) -> Self {

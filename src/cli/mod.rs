@@ -6,8 +6,11 @@ mod demo;
 mod explain;
 mod init;
 mod key;
+mod manage;
 mod schema;
 mod serve;
+mod store;
+mod vault;
 mod witness;
 
 use std::path::{Path, PathBuf};
@@ -62,9 +65,34 @@ enum Command {
     Explain(explain::Explain),
     /// Print the JSON Schema (draft-07) of the configuration, for editors.
     Schema(schema::Schema),
-    /// Make keys.
-    #[command(subcommand)]
-    Key(key::Key),
+    /// List, make, change and remove tenants.
+    Tenant(manage::Over<manage::Tenant>),
+    /// List, make, change and remove members of a tenant.
+    Member(manage::Over<manage::Member>),
+    /// Make keys; list, change, rotate and revoke those of the store.
+    Key(manage::Over<key::Key>),
+    /// List, seal, replace and remove the vendors' secrets of a tenant.
+    Credential(manage::Over<manage::Credential>),
+    /// List, make, change and remove budgets.
+    Budget(manage::Over<manage::Budget>),
+    /// Show and set limits on requests and tokens.
+    Limit(manage::Over<manage::Limit>),
+    /// Show prepaid balances, and pay into them.
+    Balance(manage::Over<manage::Balance>),
+    /// Print what a tenant used from one day to another.
+    Usage(manage::Usage),
+    /// Print what a tenant used in a month, by model.
+    Statement(manage::Statement),
+    /// Print the records of a tenant's requests.
+    Record(manage::Over<manage::Record>),
+    /// List the nodes that share the ledger, and write off those that are gone.
+    Node(manage::Over<manage::Node>),
+    /// Bring the schema of the store up to date.
+    Migrate(store::Migrate),
+    /// Write all that is stored to a file, or read it back. Without the master key no credential in it opens.
+    Backup(store::Backup),
+    /// Change the master key that credentials are sealed under.
+    Vault(manage::Over<vault::VaultCommand>),
     /// Verify, show, export the audit log, and prove what is in it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -102,7 +130,20 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Check(file) => check::run(&file, &filters),
         Command::Explain(explain) => explain.run(&filters),
         Command::Schema(schema) => schema.run(),
+        Command::Tenant(tenant) => tenant.run(),
+        Command::Member(member) => member.run(),
         Command::Key(key) => key.run(),
+        Command::Credential(credential) => credential.run(),
+        Command::Budget(budget) => budget.run(),
+        Command::Limit(limit) => limit.run(),
+        Command::Balance(balance) => balance.run(),
+        Command::Usage(usage) => usage.run(),
+        Command::Statement(statement) => statement.run(),
+        Command::Record(record) => record.run(),
+        Command::Node(node) => node.run(),
+        Command::Migrate(migrate) => migrate.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Vault(vault) => vault.run(),
         Command::Audit(audit) => audit.run(),
         Command::Witness(witness) => witness.run(),
     };

@@ -71,10 +71,8 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
     let classifier = books::classifier(&classify, desk);
     let data_dir = desk.reads.resolve(&data_dir);
     let audit = server::audit(&audit, desk);
-    let store = accounts::store(&store, &data_dir, desk);
-    let admin = accounts::admin(&admin, desk);
-    let vault = accounts::vault(&vault, &data_dir, desk);
-    let fees = accounts::fees(&fees, desk);
+    let (store, vault) = (accounts::store(&store, &data_dir, desk), accounts::vault(&vault, &data_dir, desk));
+    let (admin, fees) = (accounts::admin(&admin, desk), accounts::fees(&fees, desk));
     if desk.document.is_wrong() || !desk.elsewhere.is_empty() {
         return None;
     }

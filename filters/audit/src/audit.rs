@@ -176,11 +176,7 @@ impl Audit {
             carried,
             closing: Arc::clone(&closing),
         };
-        if let Err(Fault::Io(error)) = notary.keep_spares() {
-            tracing::error!(%error, "no room for the audit journal: new requests are refused");
-        }
-        let empty: Vec<LogId> = notary.logs.iter().filter(|(_, k)| k.log.size() == 0).map(|(id, _)| *id).collect();
-        notary.tell_written();
+        let empty = make_ready(&notary);
         let heads = Arc::clone(&writer.heads);
         let (writer, notary) = set_to_work(writer, notary, on_failure)?;
         let mut audit = Self {
@@ -372,6 +368,15 @@ impl OpenError {
             Fault::Integrity(what) => Self::Damaged(what),
         }
     }
+}
+
+/// Has room in the journal, says how far each log can be read, and returns the logs that are empty.
+fn make_ready(notary: &Notary) -> Vec<LogId> {
+    if let Err(Fault::Io(error)) = notary.keep_spares() {
+        tracing::error!(%error, "no room for the audit journal: new requests are refused");
+    }
+    notary.tell_written();
+    notary.logs.iter().filter(|(_, kept)| kept.log.size() == 0).map(|(id, _)| *id).collect()
 }
 
 /// Starts the two threads. Whichever fails first says so; a notary that fails stops the journal too.
