@@ -105,7 +105,8 @@ impl Ring {
 
     fn hold(path: &Path) -> anyhow::Result<Self> {
         // A link stays one: what it leads to is replaced.
-        let path = fs::canonicalize(path).with_context(|| path.display().to_string())?;
+        let path = fs::canonicalize(path)
+            .with_context(|| format!("{}, which the first start of a gateway makes", path.display()))?;
         let held = File::open(folder(&path)).and_then(|folder| folder.lock().map(|()| folder));
         let held = held.with_context(|| format!("holding the folder of {}", path.display()))?;
         let keys = Source::File(path.clone()).load(COMMAND_TIMEOUT).context("the vault's master key")?;
