@@ -22,13 +22,14 @@ use serde_json::Value;
 use tollgate_admin::{Admin, Books, Doorman, From, Manager, Minting, router};
 use tollgate_auth::{Check, Kind, Pepper};
 use tollgate_conf::Config;
+use tollgate_store::StoreError;
 use tower::ServiceExt;
 
 use crate::accounts::{Bound, Holder};
-use crate::audit_pages::request_id;
 use crate::clock;
 use crate::gateway::Gateway;
 use crate::off_worker::off_worker;
+use crate::records;
 
 /// An idle connection is closed after this.
 const KEEPALIVE_SECONDS: u64 = 60;
@@ -36,8 +37,6 @@ const KEEPALIVE_SECONDS: u64 = 60;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// More than the router takes: it says so itself, in its own words.
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// Records read at once to find those of requests among the leaves.
-const LEAVES_MAX: u64 = 4096;
 
 /// The router on a listener.
 pub(crate) struct Bridge {
@@ -83,8 +82,15 @@ pub(crate) fn minting(config: &Config) -> Minting {
 
 /// Refuses to serve others than this machine while nobody could be asked who they are.
 pub(crate) fn may_listen(gateway: &Gateway, config: &Config) -> anyhow::Result<()> {
-    if config.admin.ip().is_loopback() || gateway.accounts.has_operator_key().context("the store")? {
+    if config.admin.ip().is_loopback() {
         return Ok(());
+    }
+    match gateway.accounts.has_operator_key() {
+        Ok(true) => return Ok(()),
+        Ok(false) => {}
+        // A store that is away must not keep a gateway from starting: without it no key is accepted.
+        Err(StoreError::Unreachable(_)) => return Ok(()),
+        Err(error) => return Err(error).context("the store"),
     }
     anyhow::bail!(
         "the management API would listen on {}, where others reach it, and there is no management key yet: make one \
@@ -207,41 +213,13 @@ impl Books for Log {
     fn records(&self, tenant: &str, before: Option<u64>, limit: usize) -> Result<Vec<Value>, String> {
         let Some(audit) = &self.gateway.audit else { return Ok(Vec::new()) };
         let log = audit.log_of(tenant).map_err(|error| error.to_string())?;
-        let shelf = audit.shelf(log);
-        let mut end = shelf.signed().map_err(|e| e.to_string())?.min(before.unwrap_or(u64::MAX));
-        let mut found = Vec::new();
-        while end > 0 && found.len() < limit {
-            let begin = end.saturating_sub(LEAVES_MAX);
-            let mut page = Vec::new();
-            let read = shelf.each_request(begin, end, &mut |seq, record| {
-                if let Ok(mut value) = serde_json::to_value(record) {
-                    value["seq"] = seq.into();
-                    page.push(value);
-                }
-            });
-            read.map_err(|error| error.to_string())?;
-            found.extend(page.into_iter().rev());
-            end = begin;
-        }
-        found.truncate(limit);
-        Ok(found)
+        records::latest(&audit.shelf(log), before, limit)
     }
 
     fn record(&self, tenant: &str, id: &str) -> Result<Option<Value>, String> {
-        let (Some(audit), Some(request)) = (&self.gateway.audit, request_id(id)) else { return Ok(None) };
+        let Some(audit) = &self.gateway.audit else { return Ok(None) };
         let log = audit.log_of(tenant).map_err(|error| error.to_string())?;
-        let shelf = audit.shelf(log);
-        let size = shelf.signed().map_err(|error| error.to_string())?;
-        let Some(seq) = shelf.find(&request, size).map_err(|error| error.to_string())? else { return Ok(None) };
-        let mut found = None;
-        let read = shelf.each_request(seq, seq + 1, &mut |seq, record| {
-            found = serde_json::to_value(record).ok();
-            if let Some(value) = &mut found {
-                value["seq"] = seq.into();
-            }
-        });
-        read.map_err(|error| error.to_string())?;
-        Ok(found)
+        records::one(&audit.shelf(log), id)
     }
 
     fn act(&self, tenant: Option<&str>, by: &str, what: &str) {

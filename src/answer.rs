@@ -104,7 +104,12 @@ async fn deliver_stream(
             let event = error_event(surface, Code::UpstreamCut.as_str(), message, Code::UpstreamCut.kind().as_str());
             stream.held.push(event);
         }
-        Ended::Failed => cut(endpoint, tally),
+        Ended::Failed => {
+            cut(endpoint, tally);
+            // The vendor's own error is the last of what is held, in the vendor's words.
+            let left = endpoint.veiled(stream.held.take(), stream.own.as_deref());
+            stream.held.push(left);
+        }
         Ended::TheClientLeft => return Err(End::Gone),
     }
     let sent = send_last(stream.held.take(), session, tally).await;

@@ -73,6 +73,8 @@ pub(crate) struct Stream {
     pub(crate) relay: Relay,
     /// What was read so far, ready for the client.
     pub(crate) held: Out,
+    /// The tenant's own credential, where that was used: the vendor may repeat it.
+    pub(crate) own: Option<Arc<SecretString>>,
 }
 
 /// The eye of the filters on each decoded event.
@@ -85,7 +87,6 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
     let shape = what.shape;
     let (endpoint, id, deadline) = (what.endpoint, what.id, what.deadline);
     let own = what.own.clone();
-    let own = own.as_deref();
     // On the heap: every future around this one would carry and move its size.
     let trying = Box::pin(async move {
         let mut wire = open(what).await?;
@@ -93,7 +94,7 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
         let status = answer.status.as_u16();
         if !(200..300).contains(&status) {
             let wait = pacing::asked_to_wait(&answer.headers, SystemTime::now());
-            return Err(refused(wire, endpoint, own, status, wait).await);
+            return Err(refused(wire, endpoint, own.as_deref(), status, wait).await);
         }
         if let Some(wait) = pacing::exhausted(&answer.headers) {
             endpoint.health.told_to_wait(wait, crate::clock::now_ms());
@@ -145,7 +146,7 @@ async fn open(what: Try<'_>) -> Result<Wire, Fail> {
 async fn first_content(
     mut wire: Wire,
     endpoint: &Endpoint,
-    own: Option<&SecretString>,
+    own: Option<Arc<SecretString>>,
     shape: Shape,
     id: RequestId,
     watch: &mut Watch<'_>,
@@ -161,7 +162,7 @@ async fn first_content(
         let piece = wire.read().await.map_err(broken)?;
         let is_last = piece.is_none();
         match piece {
-            Some(piece) => relay.push(piece, &price, watch, &mut held),
+            Some(piece) => relay.push(endpoint.veiled(piece, own.as_deref()), &price, watch, &mut held),
             // A last event may lack its blank line.
             None => relay.end(&price, watch, &mut held),
         }
@@ -169,10 +170,10 @@ async fn first_content(
         match relay.phase() {
             Phase::Waiting if is_last => return Err(Fail::Broken("the stream ended before any content")),
             Phase::Waiting => {}
-            Phase::Content | Phase::Ended => return Ok(Stream { wire, relay, held }),
+            Phase::Content | Phase::Ended => return Ok(Stream { wire, relay, held, own }),
             Phase::Failed { kind, message } => {
                 let error = VendorError { kind: kind.clone(), code: None, message: message.clone() };
-                return Err(Fail::FirstEvent(endpoint.discreet(error, own)));
+                return Err(Fail::FirstEvent(endpoint.discreet(error, own.as_deref())));
             }
         }
     }
@@ -207,7 +208,7 @@ async fn refused(
     status: u16,
     retry_after: Option<Duration>,
 ) -> Fail {
-    let body = wire.drain(ERROR_BYTES_MAX, ERROR_PATIENCE).await;
+    let body = endpoint.veiled(wire.drain(ERROR_BYTES_MAX, ERROR_PATIENCE).await, own);
     Fail::Status { status, error: endpoint.discreet(endpoint.dialect.error(status, &body), own), retry_after }
 }
 

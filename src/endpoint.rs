@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use memchr::memmem;
 use pingora::http::RequestHeader;
 use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
@@ -32,6 +34,11 @@ const LOOKUP_FRESH_MS: u64 = 30_000;
 const POOL_IDLE: Duration = Duration::from_secs(50);
 /// Streams on one HTTP/2 connection. Pingora's default of 1 would mean no multiplexing.
 const H2_STREAMS_MAX: usize = 100;
+
+/// What stands in a vendor's words where a credential stood.
+const VEIL: &str = "[credential]";
+/// A shorter value of a header is none, and would be found in any text.
+const SECRET_MIN: usize = 6;
 
 /// Connections to tenants' own places are never those of the operator's.
 const GROUP_OF_TENANTS: u64 = 0x7465_6e61_6e74;
@@ -65,7 +72,8 @@ pub(crate) struct Endpoint {
     http2: bool,
     uri: Uri,
     headers: HeaderMap,
-    credential: Option<SecretString>,
+    /// What it authenticates by: its key, and the headers of its provider. A tenant's place has none.
+    secrets: Vec<SecretString>,
     parts: Parts,
 }
 
@@ -203,7 +211,7 @@ impl Endpoint {
             http2: site.http2,
             headers: headers(site)?,
             place: Place::new(site, guard),
-            credential: site.credential.map(SecretString::from),
+            secrets: secrets(site),
             dialect: site.dialect,
             name,
             provider,
@@ -236,6 +244,7 @@ impl Endpoint {
             base: &base_url,
             dialect: self.dialect,
             http2: self.http2,
+            // A provider's headers may be the operator's credential: none of them goes with the tenant's.
             credential: None,
             headers: &[],
             // What the operator trusts for its own place is not trusted for a tenant's.
@@ -245,12 +254,6 @@ impl Endpoint {
         };
         let mut own = Self::guarded(parts, &site, base.is_some().then_some(guard))?;
         own.is_own = true;
-        if base.is_none() {
-            // Headers that the operator configured for the provider, but never its credential.
-            own.headers = self.headers.clone();
-            own.headers.remove(header::AUTHORIZATION);
-            own.headers.remove("x-api-key");
-        }
         Ok(own)
     }
 
@@ -262,16 +265,38 @@ impl Endpoint {
     /// A vendor's words without the credential in them: vendors echo what they were shown. `own` is the
     /// tenant's, where that was used.
     pub(crate) fn discreet(&self, mut error: VendorError, own: Option<&SecretString>) -> VendorError {
-        let used = own.or(self.credential.as_ref());
-        let Some(secret) = used.map(|c| c.expose_secret()).filter(|c| !c.is_empty()) else {
-            return error;
-        };
         for text in [Some(&mut error.kind), Some(&mut error.message), error.code.as_mut()].into_iter().flatten() {
-            if text.contains(secret) {
-                *text = text.replace(secret, "[credential]");
+            for secret in self.shown(own).filter(|secret| text.contains(*secret)).collect::<Vec<_>>() {
+                *text = text.replace(secret, VEIL);
             }
         }
         error
+    }
+
+    /// A vendor's bytes without the credential in them, before anything of them is cut.
+    pub(crate) fn veiled(&self, bytes: Bytes, own: Option<&SecretString>) -> Bytes {
+        let mut bytes = bytes;
+        for secret in self.shown(own) {
+            let found = memmem::Finder::new(secret);
+            let Some(first) = found.find(&bytes) else { continue };
+            let mut veiled = Vec::with_capacity(bytes.len());
+            let (mut rest, mut next) = (&bytes[..], Some(first));
+            while let Some(at) = next {
+                veiled.extend_from_slice(&rest[..at]);
+                veiled.extend_from_slice(VEIL.as_bytes());
+                rest = &rest[at + secret.len()..];
+                next = found.find(rest);
+            }
+            veiled.extend_from_slice(rest);
+            bytes = Bytes::from(veiled);
+        }
+        bytes
+    }
+
+    /// The secrets that the vendor was shown.
+    fn shown<'a>(&'a self, own: Option<&'a SecretString>) -> impl Iterator<Item = &'a str> {
+        let all = self.secrets.iter().chain(own).map(|secret| secret.expose_secret());
+        all.filter(|secret| !secret.is_empty())
     }
 
     /// What this usage costs here; `None` when the catalogue has no price.
@@ -301,6 +326,12 @@ impl Endpoint {
     pub(crate) fn answer_head(&self, id: RequestId) -> AnswerHead {
         AnswerHead { id: id.to_string(), model: self.model.to_string(), created: clock::unix_seconds() }
     }
+}
+
+fn secrets(site: &Site<'_>) -> Vec<SecretString> {
+    let headers = site.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+    let headers = headers.filter(|value| value.len() >= SECRET_MIN);
+    site.credential.into_iter().chain(headers).map(SecretString::from).collect()
 }
 
 /// The path that requests to this place ask for.

@@ -56,7 +56,7 @@ pub(crate) async fn identify(
 fn may_call(holder: Arc<Holder>, metrics: &Metrics, session: &Session) -> Result<Arc<Holder>, End> {
     if holder.expires_ms.is_some_and(|expires| clock::unix_ms() >= expires) {
         metrics.auth_failed("expired");
-        return Err(Refusal::new(Code::InvalidKey, "the key is not accepted").into());
+        return Err(KeyError::Revoked.refusal().into());
     }
     if holder.bound.as_ref().is_some_and(|bound| !bound.allows_ip(client_ip(session))) {
         return Err(Refusal::new(Code::KeyBound, "this key is bound to other networks than yours").into());

@@ -41,6 +41,7 @@ mod plan;
 mod procfs;
 mod proxy;
 mod reading;
+mod records;
 mod reload;
 mod reply;
 mod request_log;

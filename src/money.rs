@@ -42,7 +42,7 @@ impl Money {
         let store = Store::connect_lazily(config.store.url.expose_secret()).context("the store")?;
         let vault = Arc::new(Vault::open(config)?);
         let accounts = Arc::new(Accounts::new(config, store.clone(), vault)?);
-        let node = node(&config.data_dir)?;
+        let node = node(&config.data_dir, audit)?;
         let ledger = start_lender(store.clone(), node.clone(), Arc::clone(metrics))?;
         if let Err(error) = accounts.catch_up() {
             tracing::warn!(%error, "the store cannot be read yet: keys in it are not known");
@@ -57,17 +57,21 @@ impl Money {
     }
 }
 
-/// This node's name in the ledger: drawn once, and kept beside its journal. What it has borrowed is counted
+/// This node's name in the ledger: made once, and kept beside its journal. What it has borrowed is counted
 /// under it.
-fn node(data: &Path) -> anyhow::Result<String> {
+fn node(data: &Path, audit: Option<&Arc<Audit>>) -> anyhow::Result<String> {
     let path = data.join("node");
     if let Ok(name) = std::fs::read_to_string(&path)
         && !name.trim().is_empty()
     {
         return Ok(name.trim().to_owned());
     }
-    let drawn = draw::<8>().context("the system gives no randomness")?;
-    let name = format!("node_{}", tollgate_audit::hash::hex(&drawn));
+    // That of the log beside it, where there is one: the two stay together, also when this file is lost.
+    let drawn = match audit {
+        Some(audit) => audit.deployment().to_owned(),
+        None => tollgate_audit::hash::hex(&draw::<8>().context("the system gives no randomness")?),
+    };
+    let name = format!("node_{drawn}");
     std::fs::write(&path, format!("{name}\n")).with_context(|| format!("writing {}", path.display()))?;
     Ok(name)
 }
@@ -101,6 +105,9 @@ impl Keeping {
 
     fn run(&self) {
         loop {
+            if let Err(error) = self.accounts.vault.refresh_if_changed() {
+                tracing::error!(error = format!("{error:#}"), "the vault keeps the master keys that it has");
+            }
             match self.accounts.catch_up() {
                 Ok(true) => {
                     // What is lent of a budget that was lowered is not this node's to spend any more.

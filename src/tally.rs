@@ -10,7 +10,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
-use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, Surface, Usage};
+use tollgate_api::{
+    Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, Surface, Usage, UsageSource,
+};
 use tollgate_limit::{Denied, Rate};
 
 use crate::accounts::{Holder, TenantState};
@@ -230,6 +232,13 @@ impl Tally {
 
     /// Books tokens, their price, and what is asked on top; and lets go of what was held beyond.
     pub(crate) fn metered(&mut self, usage: Usage, endpoint: &Endpoint) {
+        // What nobody reported is never taken for more than it can have been.
+        let usage = match self.worst().filter(|_| usage.source == UsageSource::Estimated) {
+            Some(most) => {
+                Usage { input: usage.input.min(most.prompt()), output: usage.output.min(most.output), ..usage }
+            }
+            None => usage,
+        };
         let cost = endpoint.price(&usage);
         self.usage = Some(usage);
         self.cost = cost;

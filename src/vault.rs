@@ -1,7 +1,8 @@
 //! The vault as the gateway uses it: master keys from where configuration says, and the guard for
 //! tenants' own endpoints. Sealing itself is done by its crate.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -14,6 +15,8 @@ pub(crate) struct Vault {
     keys: ArcSwap<MasterKeys>,
     guard: ArcSwap<Guard>,
     source: ArcSwap<Source>,
+    /// What the file with the keys looked like when it was read: when it was changed, and how long it was.
+    seen: Mutex<Option<(SystemTime, u64)>>,
 }
 
 impl Vault {
@@ -31,6 +34,7 @@ impl Vault {
             keys: ArcSwap::from_pointee(keys),
             guard: ArcSwap::from_pointee(guard),
             source: ArcSwap::from_pointee(source),
+            seen: Mutex::new(None),
         })
     }
 
@@ -46,6 +50,19 @@ impl Vault {
         let keys = self.source.load().load(COMMAND_TIMEOUT).context("the vault's master key")?;
         self.keys.store(Arc::new(keys));
         Ok(())
+    }
+
+    /// Reads the master keys anew where their file has changed. Keys from elsewhere are read when the
+    /// configuration is.
+    pub(crate) fn refresh_if_changed(&self) -> anyhow::Result<()> {
+        let Source::File(path) = &**self.source.load() else { return Ok(()) };
+        let about = std::fs::metadata(path).with_context(|| format!("the file {}", path.display()))?;
+        let looks = (about.modified().unwrap_or(SystemTime::UNIX_EPOCH), about.len());
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.replace(looks) == Some(looks) {
+            return Ok(());
+        }
+        self.refresh()
     }
 
     /// The master keys.

@@ -99,6 +99,7 @@ fn pattern(file: &Path) -> anyhow::Result<String> {
     store.create_tenant(&scope, tenant)?;
     let key = Key {
         id: ID.to_owned(),
+        root: ID.to_owned(),
         tenant: Some(TENANT.to_owned()),
         kind: KeyKind::Inference,
         name: format!("key {ID}"),

@@ -83,6 +83,6 @@ impl Default for BudgetsFile {
 impl Default for FeesFile {
     fn default() -> Self {
         let percent = |text: &str| Located::nowhere(text.to_owned());
-        Self { cost_percent: percent("0"), byok_percent: percent("0"), saving_percent: percent("20") }
+        Self { cost_percent: percent("0"), byok_percent: percent("0") }
     }
 }

@@ -172,7 +172,7 @@ impl Accounts {
 
     /// A key of the store as the ring wants it. One whose text cannot be read is told of, and left out.
     fn holder(&self, key: Key) -> Option<(StoredKey, Holder)> {
-        let (Ok(id), Ok(hash)) = (key.id.parse::<KeyId>(), key.hash.parse()) else {
+        let (Ok(id), Ok(root), Ok(hash)) = (key.id.parse::<KeyId>(), key.root.parse(), key.hash.parse()) else {
             tracing::error!(key = key.id, "a key in the store cannot be read: make a new one");
             return None;
         };
@@ -195,6 +195,7 @@ impl Accounts {
             .then(|| Box::new(Manages { role: key.role, bindings: key.bindings.clone(), is_operator }));
         let holder = Holder {
             caller: Arc::new(caller),
+            root,
             gate: gate(&ring, id, limits_of_store(&key.limits).or(general), Instant::now()),
             tenant,
             member: key.member.map(Into::into),

@@ -20,7 +20,7 @@ use tollgate_api::Caller;
 use tollgate_auth::{KeyId, KeyRing, Kind, Pepper, StoredKey};
 use tollgate_conf::Config;
 use tollgate_limit::{Gate, Limits, Whose};
-use tollgate_store::{Bindings, Role, Store};
+use tollgate_store::{Bindings, Role, Store, StoreError};
 
 pub(crate) use bound::Bound;
 pub(crate) use own::Own;
@@ -32,6 +32,8 @@ use crate::vault::Vault;
 /// What a verified key stands for.
 pub(crate) struct Holder {
     pub(crate) caller: Arc<Caller>,
+    /// The first key of its line: what budgets of keys are found by.
+    pub(crate) root: KeyId,
     pub(crate) gate: Gate,
     pub(crate) tenant: Arc<Tenant>,
     /// The member it belongs to.
@@ -145,6 +147,7 @@ impl Accounts {
             let tenant = self.tenant(&stored.tenant);
             let holder = Holder {
                 caller: Arc::new(stored.caller()),
+                root: stored.id,
                 gate: gate(&ring, stored.id, limits, now),
                 tenant,
                 member: None,
@@ -189,7 +192,7 @@ impl Accounts {
     }
 
     /// Whether any key manages.
-    pub(crate) fn has_operator_key(&self) -> anyhow::Result<bool> {
+    pub(crate) fn has_operator_key(&self) -> Result<bool, StoreError> {
         let keys = self.store.operator_keys(&tollgate_store::Scope::Operator, None, 100)?;
         Ok(keys.iter().any(|key| key.revoked_ms.is_none()))
     }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use secrecy::SecretString;
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 use tollgate_store::Credential;
 use tollgate_vault::Context;
 
@@ -38,6 +39,11 @@ impl Own {
         let base_url = self.base_url.as_deref().unwrap_or_default();
         let context = Context { tenant: &self.tenant, row: &self.id, version: self.version, base_url };
         match self.vault.open_secret(&context, &self.sealed) {
+            // Without it the request would leave with no credential at all.
+            Ok(secret) if HeaderValue::from_str(secret.expose_secret()).is_err() => {
+                tracing::error!(credential = self.id, "a credential cannot go into a header: enter it again");
+                None
+            }
             Ok(secret) => Some(secret),
             Err(error) => {
                 tracing::error!(credential = self.id, %error, "a credential cannot be opened");

@@ -294,6 +294,7 @@ pub(super) fn new_key(kind: Kind, algorithm: Algorithm, pepper: &Pepper) -> Resu
 pub(super) fn management_key(made: &Made, name: &str, now_ms: i64) -> tollgate_store::Key {
     tollgate_store::Key {
         id: made.key.id().to_string(),
+        root: String::new(),
         tenant: None,
         kind: tollgate_store::KeyKind::Management,
         name: name.to_owned(),

@@ -70,6 +70,10 @@ pub(crate) async fn hold(
     let mut wait = Wait::new(ledger, terms.budgets.patience);
     let (hold, cap) = loop {
         match decide(&purse, needs, wait.is_last()) {
+            // What is free here is not all that there is: the cap is not lowered for want of asking.
+            Verdict::Take { tokens, .. } if tokens < asked && wait.may_find_more(&purse) => {
+                wait.for_more(&purse, |pays| needs(pays).worst(asked)).await;
+            }
             Verdict::Take { tokens, .. } => {
                 let amounts = worst.amounts(tokens, request.call.choices);
                 match (Wish { purse: &purse, amounts }).hold() {
@@ -92,16 +96,16 @@ pub(crate) async fn hold(
     }))
 }
 
-/// The cap that the client asked for, or the most that a model of the plan says.
+/// The cap that the client asked for, or else the most that any model of the plan can say.
 fn asked(call: &Call, plan: &Plan<'_>, terms: &Terms) -> u64 {
     let of_models = || plan.candidates().filter_map(|c| c.endpoint().max_output).max();
-    call.max_output.unwrap_or_else(|| of_models().map_or(terms.budgets.output, |most| most.min(terms.budgets.output)))
+    call.max_output.or_else(of_models).unwrap_or(terms.budgets.output)
 }
 
 impl<'a> Request<'a> {
     fn budgets(&self) -> smallvec::SmallVec<[&'a BudgetRef; 4]> {
         let member = self.holder.member.as_deref();
-        self.state.budgets(&self.holder.caller.key_id, member, self.tags.iter().copied())
+        self.state.budgets(self.holder.root.as_str(), member, self.tags.iter().copied())
     }
 
     /// The balance that pays for a request to this place.
@@ -192,16 +196,39 @@ struct Wait<'a> {
     ledger: &'a Ledger,
     until: Instant,
     is_counted: bool,
+    has_looked: bool,
 }
 
 impl<'a> Wait<'a> {
     fn new(ledger: &'a Ledger, patience: Duration) -> Self {
-        Self { ledger, until: Instant::now() + patience, is_counted: false }
+        Self { ledger, until: Instant::now() + patience, is_counted: false, has_looked: false }
     }
 
     /// Whether there is no time left to wait: what is free now is all that there is.
     fn is_last(&self) -> bool {
         Instant::now() >= self.until
+    }
+
+    /// Whether the ledger may have more than is free here, as far as is known; asked once.
+    fn may_find_more(&self, purse: &Purse) -> bool {
+        let has_room = |drawer: &Drawer| {
+            let standing = drawer.standing();
+            let lent = standing.spent.saturating_add(standing.pending()).saturating_add(drawer.left());
+            !standing.known || standing.limit > lent
+        };
+        !self.has_looked && purse.iter().all(|(_, drawer)| has_room(drawer))
+    }
+
+    /// Borrows what would be enough for all that was asked for. What cannot be had is done without.
+    async fn for_more(&mut self, purse: &Purse, full: impl Fn(Pays) -> i64) {
+        self.has_looked = true;
+        for (pays, drawer) in purse {
+            let open = i64::from(drawer.open()) + 1;
+            let wanted = full(*pays).saturating_mul(open);
+            if drawer.left() < wanted {
+                let _ = self.ledger.borrow(vec![Arc::clone(drawer)], 1, wanted).await;
+            }
+        }
     }
 
     /// Borrows, and where that brings nothing waits for somebody to give back.

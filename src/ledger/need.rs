@@ -190,7 +190,7 @@ mod tests {
             (cost_fee, byok_fee) in (0_u32..=200_000, 0_u32..=200_000),
         ) {
             let prices = prices(tariff);
-            let fees = Fees { cost: cost_fee, byok: byok_fee, saving: 0 };
+            let fees = Fees { cost: cost_fee, byok: byok_fee };
             // Any split of any prompt up to the bound, any answer up to the cap.
             let [a, b, c] = parts.map(|part| prompt / 3 * part / 1000);
             let rest = prompt - a - b - c;
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_fee_is_rounded_to_the_nearest_nano_dollar() {
         let cost = |nano| Cost { input: tollgate_api::Money::from_nano(nano), ..Cost::default() };
-        let fees = Fees { cost: 25_000, byok: 500_000, saving: 0 };
+        let fees = Fees { cost: 25_000, byok: 500_000 };
         assert_eq!(fee(cost(19), false, &fees), 0);
         assert_eq!(fee(cost(20), false, &fees), 1);
         assert_eq!(fee(cost(1_000_000_000), false, &fees), 25_000_000);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tollgate_audit::Audit;
 use tollgate_audit::record::{LogId, Record};
@@ -21,6 +21,8 @@ use crate::clock;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long it leaves a store alone that cannot be reached.
 const AWAY: Duration = Duration::from_millis(500);
+/// How often a node says that it lives.
+const SEEN_EVERY: Duration = Duration::from_secs(10);
 /// Records posted at once.
 const RECORDS_MAX: u64 = 4096;
 
@@ -100,7 +102,13 @@ impl Poster {
     /// When it cannot be made.
     pub(crate) fn start(mut self) -> std::io::Result<()> {
         std::thread::Builder::new().name("poster".into()).spawn(move || {
+            let mut seen = Instant::now();
             loop {
+                if seen.elapsed() > SEEN_EVERY {
+                    seen = Instant::now();
+                    // Whether it can be told shows when it posts.
+                    let _ = self.store.see_node(&self.node, clock::unix_ms());
+                }
                 match self.post() {
                     Ok(true) => {}
                     Ok(false) if self.ledger.is_leaving.load(SeqCst) => {

@@ -22,9 +22,10 @@ CREATE TABLE members (
     UNIQUE (tenant, email)
 );
 
--- A key keeps the id of its member when the member is removed.
+-- A key keeps the id of its member when the member is removed. Its root is the first key of its line.
 CREATE TABLE keys (
     id TEXT NOT NULL PRIMARY KEY,
+    root TEXT NOT NULL,
     tenant TEXT REFERENCES tenants (id),
     kind TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -49,10 +50,12 @@ CREATE TABLE credentials (
     hint TEXT NOT NULL,
     sealed BYTEA NOT NULL,
     version BIGINT NOT NULL,
-    created_ms BIGINT NOT NULL
+    created_ms BIGINT NOT NULL,
+    UNIQUE (tenant, provider)
 );
 CREATE INDEX credentials_of_tenant ON credentials (tenant, id);
 
+-- What covers a key names the root of its line.
 CREATE TABLE budgets (
     id TEXT NOT NULL PRIMARY KEY,
     tenant TEXT NOT NULL REFERENCES tenants (id),
@@ -60,6 +63,7 @@ CREATE TABLE budgets (
     covered TEXT NOT NULL,
     period TEXT NOT NULL,
     amount BIGINT NOT NULL CHECK (amount >= 0),
+    by_operator BIGINT NOT NULL,
     created_ms BIGINT NOT NULL
 );
 CREATE INDEX budgets_of_tenant ON budgets (tenant, id);

@@ -52,6 +52,13 @@ CREATE TABLE posted (
     PRIMARY KEY (node, log)
 );
 
+-- The last operation of each node, so that one whose answer was lost can be asked for again.
+CREATE TABLE operations (
+    node TEXT NOT NULL PRIMARY KEY,
+    number BIGINT NOT NULL,
+    said TEXT NOT NULL
+);
+
 CREATE TABLE usage (
     day TEXT NOT NULL,
     tenant TEXT NOT NULL,

@@ -92,6 +92,9 @@ pub enum KeyKind {
 pub struct Key {
     /// Its public id: the eight characters after the prefix.
     pub id: String,
+    /// The id of the first key of its line: its own where it was made anew, the old key's root where it came
+    /// of a rotation. Budgets of a key are held by its root.
+    pub root: String,
     /// Whose; `null` for the operator's management keys.
     pub tenant: Option<String>,
     /// What it is for.
@@ -147,7 +150,7 @@ pub struct Limits {
     pub concurrent_requests: Option<u32>,
 }
 
-/// A vendor's secret, sealed.
+/// A vendor's secret, sealed. A tenant has at most one for each provider.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
     /// Its id, `crd_…`.
@@ -177,7 +180,7 @@ pub struct Credential {
 pub enum Covers {
     /// The tenant as a whole.
     Tenant,
-    /// One key, by its id.
+    /// A key and all that it was rotated to, by the id of the first of them.
     Key(String),
     /// One member's keys, by the member's id.
     Member(String),
@@ -212,6 +215,8 @@ pub struct Budget {
     #[serde(with = "crate::money")]
     #[schema(value_type = String, example = "25.00")]
     pub limit: i64,
+    /// Whether the operator made it: then only the operator changes or removes it.
+    pub by_operator: bool,
     /// When it was made.
     pub created_ms: i64,
 }

@@ -9,6 +9,7 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             id,
+            root,
             tenant,
             kind,
             name,
@@ -23,6 +24,7 @@ impl fmt::Debug for Key {
         } = self;
         f.debug_struct("Key")
             .field("id", id)
+            .field("root", root)
             .field("tenant", tenant)
             .field("kind", kind)
             .field("name", name)

@@ -279,3 +279,15 @@ fn without_an_audit_log_what_a_dead_node_was_lent_counts_as_spent() {
     let spent = office.settled(&budget, everything_is_back);
     assert_eq!(spent, billed(&world, "steady") + leased);
 }
+
+#[test]
+fn while_money_is_plenty_no_cap_is_lowered_for_want_of_borrowing() {
+    // Thirty times what one request may cost: a node borrows a twentieth of it at a time.
+    let (world, ..) = with_budget(World::steady(), Covers::Tenant, 30 * 8_192 * OUTPUT);
+    for number in 0..15 {
+        let answer = world.chat(Chat::only("steady").with("max_tokens", json!(8_000)));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-tollgate-max-output"), None, "request {number}");
+        assert_eq!(sent_cap(&world, "max_tokens"), Some(8_000));
+    }
+}

@@ -1,5 +1,4 @@
-//! Two tenants side by side: whatever one asks about what is the other's, it gets the answer for what never
-//! was. It asks a hundred thousand times.
+//! Two tenants side by side: what one asks about the other's is answered as if it never was.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

@@ -30,6 +30,7 @@ mod keys;
 mod limits;
 mod metering;
 mod reload;
+mod rotation;
 mod secrets;
 mod shared;
 mod storm;

@@ -64,7 +64,15 @@ impl Office {
 
     /// A budget in nano-dollars; its id.
     pub(crate) fn budget(&self, covers: Covers, period: Period, limit: i64) -> String {
-        let budget = Budget { id: String::new(), tenant: TENANT.to_owned(), covers, period, limit, created_ms: 1 };
+        let budget = Budget {
+            id: String::new(),
+            tenant: TENANT.to_owned(),
+            covers,
+            period,
+            limit,
+            by_operator: true,
+            created_ms: 1,
+        };
         self.store.create_budget(&Scope::Operator, budget).expect("a budget").id
     }
 
@@ -79,6 +87,7 @@ impl Office {
         let made = plans::Key::new(number, "stored", tollgate_auth::Algorithm::Sha256, "");
         let mut key = Key {
             id: made.id.clone(),
+            root: String::new(),
             tenant: Some(TENANT.to_owned()),
             kind: KeyKind::Inference,
             name: "stored".to_owned(),
@@ -101,6 +110,7 @@ impl Office {
         let made = NewKey::generate(Kind::Management, [number; 40]);
         let key = Key {
             id: made.id().to_string(),
+            root: String::new(),
             tenant: tenant.map(ToOwned::to_owned),
             kind: KeyKind::Management,
             name: "manages".to_owned(),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::answer::{page, value};
 use crate::ask::Ask;
 use crate::form::{Body, Form, missing};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -45,7 +45,8 @@ pub(crate) struct BudgetStanding {
 /// A budget to be made.
 #[derive(ToSchema)]
 pub(crate) struct NewBudget {
-    /// What it covers: `"tenant"`, `{"key": "…"}`, `{"member": "mem_…"}` or `{"tag": "…"}`.
+    /// What it covers: `"tenant"`, `{"key": "…"}`, `{"member": "mem_…"}` or `{"tag": "…"}`. A key is covered
+    /// with all that it comes of by rotation and all that come of it; the answer names the first of them.
     covers: Covers,
     /// When it is whole again.
     period: Period,
@@ -129,7 +130,8 @@ pub(crate) fn create(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
     let NewBudget { covers, period, limit } = ask.body.read()?;
     ask.tenant_is_there()?;
     let tenant = ask.tenant().to_owned();
-    let budget = Budget { id: String::new(), tenant, covers, period, limit, created_ms: ask.now() };
+    let by_operator = ask.manager.tenant.is_none();
+    let budget = Budget { id: String::new(), tenant, covers, period, limit, by_operator, created_ms: ask.now() };
     let made = ask.store().create_budget(&ask.scope, budget).map_err(|error| match error {
         StoreError::NotFound => {
             let remedy = "see `GET …/keys` and `GET …/members`";
@@ -143,17 +145,27 @@ pub(crate) fn create(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
 
 pub(crate) fn change(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
     let ChangedBudget { limit } = ask.body.read()?;
-    let was = ask.store().budget(&ask.scope, ask.tenant(), ask.id("budget"))?;
+    let was = commanded(ask)?;
     let new = ask.store().change_budget(&ask.scope, &Budget { limit, ..was })?;
     ask.changed(&format!("budget {} changed", new.id));
     value(&stand(ask, new)?)
 }
 
 pub(crate) fn remove(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
-    let id = ask.id("budget");
-    ask.store().remove_budget(&ask.scope, ask.tenant(), id)?;
+    let id = commanded(ask)?.id;
+    ask.store().remove_budget(&ask.scope, ask.tenant(), &id)?;
     ask.changed(&format!("budget {id} removed"));
     Ok(Value::Null)
+}
+
+/// The budget of the path, where who asks may change it: what the operator made is the operator's alone.
+fn commanded(ask: &Ask<'_>) -> Result<Budget, Refusal> {
+    let budget = ask.store().budget(&ask.scope, ask.tenant(), ask.id("budget"))?;
+    if budget.by_operator && ask.manager.tenant.is_some() {
+        let remedy = "ask the operator to change or remove it; budgets beside it can only hold more tightly";
+        return Err(Refusal::new(Code::Forbidden, "the operator made this budget", remedy));
+    }
+    Ok(budget)
 }
 
 /// One that was removed while the list was read is left out.

@@ -1,5 +1,6 @@
 //! Vendors' secrets of a tenant: sealed before they are stored, and never shown.
 
+use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tollgate_store::{Credential, credential_id};
@@ -81,6 +82,10 @@ fn secret(form: &mut Form) -> Result<SecretString, Refusal> {
     if text.trim() != text {
         let remedy = "leave out the space or the end of line around it";
         return Err(Refusal::invalid("`secret` begins or ends with white space", remedy));
+    }
+    if HeaderValue::from_str(text).is_err() {
+        let remedy = "write the vendor's key in one line of ASCII: it goes into a header";
+        return Err(Refusal::invalid("`secret` cannot go into a header", remedy));
     }
     Ok(secret)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 use tollgate_auth::Kind;
-use tollgate_store::{Bindings, Budget, Covers, Key, KeyKind, Limits, Role, StoreError};
+use tollgate_store::{Bindings, Key, KeyKind, Limits, Role, StoreError};
 use utoipa::ToSchema;
 
 use super::keys::{self, NewKey, NewOperatorKey, Rotation};
@@ -15,8 +15,6 @@ use crate::rights::{Manager, Right, reaches};
 
 /// The longest that a rotated key still works: seven days.
 const GRACE_MAX_SECONDS: u32 = 7 * 24 * 3600;
-/// How many budgets are read at once.
-const BATCH: usize = 1000;
 
 /// A key just made.
 #[derive(Serialize, ToSchema)]
@@ -31,6 +29,8 @@ pub(crate) struct MadeKey {
 
 /// All of a key but what is drawn for it.
 struct Draft {
+    /// The line that it goes on with; empty for one of its own.
+    root: String,
     tenant: Option<String>,
     kind: KeyKind,
     name: String,
@@ -55,6 +55,7 @@ pub(crate) fn create(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
     // Until it is there nobody lowers its member's role, which would lower this key too.
     let _turn = (kind == KeyKind::Management).then(|| ask.turn());
     let draft = Draft {
+        root: String::new(),
         tenant: Some(ask.tenant().to_owned()),
         kind,
         name: name.unwrap_or_default(),
@@ -72,6 +73,7 @@ pub(crate) fn create(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
 pub(crate) fn create_operators(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
     let NewOperatorKey { name, bindings, expires_ms } = ask.body.read()?;
     let draft = Draft {
+        root: String::new(),
         tenant: None,
         kind: KeyKind::Management,
         name: name.unwrap_or_default(),
@@ -97,11 +99,11 @@ pub(crate) fn rotate(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
     if old.revoked_ms.is_some() || old.expires_ms.is_some_and(|end| end <= ask.now()) {
         return Err(Refusal::new(Code::Conflict, "this key works no more", "make a new key"));
     }
-    let Key { id: _, tenant, kind, name, member, role, bindings, limits, expires_ms, .. } = old.clone();
+    let Key { root, tenant, kind, name, member, role, bindings, limits, expires_ms, .. } = old.clone();
     let bindings = bindings_by(ask.manager, bindings)?;
-    let made = make(ask, Draft { tenant, kind, name, member, role, bindings, limits, expires_ms })?;
-    if let Err(refusal) = copy_budgets(ask, &old.id, &made.kept.id).and_then(|()| end(ask, &old, grace)) {
-        // Without its budgets, or beside an old key that never ends, it must not stay.
+    let made = make(ask, Draft { root, tenant, kind, name, member, role, bindings, limits, expires_ms })?;
+    if let Err(refusal) = end(ask, &old, grace) {
+        // Beside an old key that never ends it must not stay.
         ask.store().revoke_key(&ask.scope, ask.tenant(), &made.kept.id, ask.now())?;
         return Err(refusal);
     }
@@ -121,27 +123,6 @@ fn end(ask: &Ask<'_>, old: &Key, grace: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A key that was held to a budget stays so under its new name. The new budget begins unspent.
-fn copy_budgets(ask: &Ask<'_>, old: &str, new: &str) -> Result<(), Refusal> {
-    let mut after: Option<String> = None;
-    loop {
-        let batch = ask.store().budgets(&ask.scope, ask.tenant(), after.as_deref(), BATCH)?;
-        for budget in batch.iter().filter(|budget| matches!(&budget.covers, Covers::Key(key) if key == old)) {
-            let copy = Budget {
-                id: String::new(),
-                covers: Covers::Key(new.to_owned()),
-                created_ms: ask.now(),
-                ..budget.clone()
-            };
-            ask.store().create_budget(&ask.scope, copy)?;
-        }
-        match batch.last() {
-            Some(last) if batch.len() == BATCH => after = Some(last.id.clone()),
-            _ => return Ok(()),
-        }
-    }
-}
-
 fn make(ask: &Ask<'_>, draft: Draft) -> Result<MadeKey, Refusal> {
     expires_within(ask, draft.expires_ms)?;
     let kind = match draft.kind {
@@ -150,9 +131,10 @@ fn make(ask: &Ask<'_>, draft: Draft) -> Result<MadeKey, Refusal> {
     };
     let new = tollgate_auth::NewKey::generate(kind, drawn()?);
     let minting = (ask.admin.minting)();
-    let Draft { tenant, kind, name, member, role, bindings, limits, expires_ms } = draft;
+    let Draft { root, tenant, kind, name, member, role, bindings, limits, expires_ms } = draft;
     let key = Key {
         id: new.id().to_string(),
+        root,
         tenant,
         kind,
         name,

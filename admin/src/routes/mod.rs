@@ -148,7 +148,7 @@ pub const ROUTES: &[Route] = &[
         at!("/tenants/{tenant}/keys/{key}/rotate"),
         Right::ChangeOwn,
         mint::rotate,
-        "Makes a key with the same settings and budgets, and ends this one.",
+        "Makes a key with the same settings, held by the same budgets, and ends this one.",
     )
     .takes(one::<Rotation>)
     .makes(one::<MadeKey>),

@@ -26,7 +26,7 @@ fn opened(world: &World, id: &str) -> Option<String> {
 #[tokio::test]
 async fn a_secret_is_sealed_to_its_row_and_opens_only_there() {
     let (world, _, _) = World::new().await;
-    let body = json!({"provider": "openai", "secret": SECRET, "base_url": "https://LLM.example.com:443/v1/"});
+    let body = json!({"provider": "anthropic", "secret": SECRET, "base_url": "https://LLM.example.com:443/v1/"});
     let made = world.done("POST", "tenants/alpha/credentials", Some(body)).await;
     assert_eq!((&made["hint"], &made["version"]), (&json!("WXYZ"), &json!(1)));
     let id = made["id"].as_str().unwrap();
@@ -45,7 +45,7 @@ async fn a_secret_is_in_no_answer_and_no_act() {
     let (world, alpha, _) = World::new().await;
     let owner = alpha.manager(Role::Owner);
     let post = |body: Value| world.ask(&owner, "POST", "tenants/alpha/credentials", Some(body));
-    let made = post(json!({"provider": "openai", "secret": SECRET})).await;
+    let made = post(json!({"provider": "anthropic", "secret": SECRET})).await;
     assert_eq!(made.0, 201);
     let one = format!("tenants/alpha/credentials/{}", made.1["id"].as_str().unwrap());
     let answers = [
@@ -70,6 +70,24 @@ async fn a_secret_is_in_no_answer_and_no_act() {
         assert!(hidden && answer.get("sealed").is_none(), "{answer}");
     }
     assert!(!format!("{:?}", world.acts.lock().unwrap()).contains(CANARY));
+}
+
+#[tokio::test]
+async fn a_second_credential_for_a_provider_is_a_conflict_that_says_to_replace_the_first() {
+    let (world, alpha, _) = World::new().await;
+    let owner = alpha.manager(Role::Owner);
+    let post = |provider: &str| {
+        let body = json!({"provider": provider, "secret": SECRET});
+        world.ask(&owner, "POST", "tenants/alpha/credentials", Some(body))
+    };
+    let (status, answer) = post("openai").await;
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("conflict")));
+    assert!(message.contains(&alpha.credential) && message.contains("replace"), "{message}");
+    assert_eq!(post("anthropic").await.0, 201);
+    let one = format!("tenants/alpha/credentials/{}", alpha.credential);
+    assert_eq!(world.ask(&owner, "DELETE", &one, None).await.0, 204);
+    assert_eq!(post("openai").await.0, 201);
 }
 
 #[tokio::test]

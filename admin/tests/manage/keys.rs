@@ -110,7 +110,7 @@ async fn an_admin_gets_no_owners_key_by_any_way() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_keeps_its_settings_and_its_budgets() {
+async fn a_rotated_key_keeps_its_settings_and_goes_on_with_its_budgets() {
     let (world, alpha, _) = World::new().await;
     let body = json!({
         "name": "app", "member": alpha.member, "expires_ms": NOW + 86_400_000,
@@ -120,23 +120,25 @@ async fn a_rotated_key_keeps_its_settings_and_its_budgets() {
     let old = world.done("POST", "tenants/alpha/keys", Some(body)).await;
     let id = old["id"].as_str().unwrap();
     let budget = json!({"covers": {"key": id}, "period": "day", "limit": "3"});
-    world.made("tenants/alpha/budgets", budget).await;
+    let budget = world.made("tenants/alpha/budgets", budget).await;
     let rotate = format!("tenants/alpha/keys/{id}/rotate");
     let new = world.done("POST", &rotate, Some(json!({"grace_seconds": 60}))).await;
     for same in ["name", "member", "kind", "role", "expires_ms", "bindings", "limits", "tenant"] {
         assert_eq!(new[same], old[same], "{same}");
     }
     assert_ne!((&new["key"], &new["id"]), (&old["key"], &old["id"]));
+    assert_eq!((&old["root"], &new["root"]), (&old["id"], &old["id"]));
     let budgets = world.done("GET", "tenants/alpha/budgets", None).await;
-    let covers = |id: &Value| {
-        let of = budgets["data"].as_array().unwrap().iter().filter(|one| &one["covers"]["key"] == id);
-        of.map(|one| (one["limit"].clone(), one["period"].clone())).collect::<Vec<_>>()
-    };
-    assert_eq!(covers(&new["id"]), [(json!("3"), json!("day"))]);
-    assert_eq!(covers(&new["id"]), covers(&old["id"]));
+    let of_keys = budgets["data"].as_array().unwrap().iter().filter(|one| one["covers"]["key"] != json!(alpha.key));
+    let ids: Vec<_> = of_keys.map(|one| (one["id"].clone(), one["covers"]["key"].clone())).collect();
+    assert_eq!(ids, [(json!(budget), old["id"].clone())], "the same one, and no other that begins unspent");
+    let of_new = json!({"covers": {"key": new["id"]}, "period": "month", "limit": "9"});
+    let of_new = world.done("POST", "tenants/alpha/budgets", Some(of_new)).await;
+    assert_eq!(of_new["covers"]["key"], old["id"], "whichever key is named, the line is covered");
     let path = format!("tenants/alpha/keys/{id}");
     assert_eq!(world.done("GET", &path, None).await["expires_ms"], json!(NOW + 60_000));
     let second = world.done("POST", &rotate, None).await;
+    assert_eq!(second["root"], old["id"]);
     assert_eq!(second["expires_ms"], json!(NOW + 60_000), "its settings are those that it has now");
     assert_eq!(world.done("GET", &path, None).await["revoked_ms"], json!(NOW));
     let (status, answer) = world.operator("POST", &rotate, None).await;
@@ -280,6 +282,7 @@ async fn make(world: &World, of: &Ids, maker: &Maker, number: usize, body: &Valu
     let manager = Manager { key: format!("mk{number:06}"), bindings: maker.bindings.clone(), ..of.manager(maker.role) };
     let stored = Key {
         id: manager.key.clone(),
+        root: String::new(),
         tenant: manager.tenant.clone(),
         kind: KeyKind::Management,
         name: String::new(),

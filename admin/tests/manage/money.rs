@@ -76,6 +76,35 @@ async fn a_budget_says_where_it_stands_and_when_it_is_whole_again() {
 }
 
 #[tokio::test]
+async fn a_budget_that_the_operator_made_is_changed_and_removed_by_the_operator_alone() {
+    let (world, alpha, _) = World::new().await;
+    let body = || Some(json!({"covers": "tenant", "period": "day", "limit": "1"}));
+    let more = || Some(json!({"limit": "1000"}));
+    let operators = format!("tenants/alpha/budgets/{}", alpha.budget);
+    let before = world.done("GET", &operators, None).await;
+    assert_eq!(before["by_operator"], json!(true));
+    for role in [Role::Owner, Role::Admin] {
+        let manager = alpha.manager(role);
+        for (method, body) in [("PATCH", more()), ("DELETE", None)] {
+            let (status, answer) = world.ask(&manager, method, &operators, body).await;
+            assert_eq!((status, &answer["error"]["code"]), (403, &json!("forbidden")), "{role:?} {method}");
+            assert_eq!(answer["error"]["message"], "the operator made this budget");
+        }
+        let (status, own) = world.ask(&manager, "POST", "tenants/alpha/budgets", body()).await;
+        assert_eq!((status, &own["by_operator"]), (201, &json!(false)));
+        let own = format!("tenants/alpha/budgets/{}", own["id"].as_str().unwrap());
+        assert_eq!(world.ask(&manager, "PATCH", &own, more()).await.0, 200);
+        assert_eq!(world.ask(&manager, "DELETE", &own, None).await.0, 204);
+    }
+    let claimed = json!({"covers": "tenant", "period": "day", "limit": "1", "by_operator": true});
+    let (status, _) = world.ask(&alpha.manager(Role::Owner), "POST", "tenants/alpha/budgets", Some(claimed)).await;
+    assert_eq!(status, 400, "nobody says so of their own");
+    assert_eq!(world.done("GET", &operators, None).await, before);
+    assert_eq!(world.done("PATCH", &operators, more()).await["by_operator"], json!(true));
+    assert_eq!(world.done("DELETE", &operators, None).await, Value::Null);
+}
+
+#[tokio::test]
 async fn what_a_budget_covers_is_one_thing() {
     let (world, _, _) = World::new().await;
     let bad = [

@@ -23,7 +23,7 @@ pub(super) fn store(file: &StoreFile, data_dir: &Path, desk: &mut Desk<'_>) -> S
     let url = found.map(|url| resolved(url, given, desk));
     let shared = secret("redis", redis.as_ref(), redis_file.as_ref(), desk);
     if let (Some(shared), Some(at)) = (&shared, redis.as_ref().or(redis_file.as_ref()))
-        && !begins(shared, &["redis://", "rediss://", "redis+unix://"])
+        && !begins(shared, &["redis://"])
     {
         desk.note(at, "this is no URL of Redis", "write `redis://host:6379`, with a password `redis://:password@host`");
     }
@@ -91,7 +91,7 @@ pub(super) fn budgets(file: &BudgetsFile) -> Budgets {
 }
 
 pub(super) fn fees(file: &FeesFile, desk: &mut Desk<'_>) -> Fees {
-    let FeesFile { cost_percent, byok_percent, saving_percent } = file;
+    let FeesFile { cost_percent, byok_percent } = file;
     let mut millionths = |text: &Text| {
         let percent: Option<Money> = text.parse().ok();
         let nano = percent.map_or(-1, Money::nano);
@@ -105,5 +105,5 @@ pub(super) fn fees(file: &FeesFile, desk: &mut Desk<'_>) -> Fees {
             }
         }
     };
-    Fees { cost: millionths(cost_percent), byok: millionths(byok_percent), saving: millionths(saving_percent) }
+    Fees { cost: millionths(cost_percent), byok: millionths(byok_percent) }
 }

@@ -55,6 +55,4 @@ pub struct Fees {
     pub cost: u32,
     /// Of the cost of requests with the tenant's own.
     pub byok: u32,
-    /// Of what a cheaper tier has saved.
-    pub saving: u32,
 }

@@ -75,6 +75,4 @@ pub(crate) struct FeesFile {
     pub(crate) cost_percent: Text,
     /// Of the cost of requests with the tenant's own.
     pub(crate) byok_percent: Text,
-    /// Of what a cheaper tier has saved.
-    pub(crate) saving_percent: Text,
 }

@@ -199,11 +199,11 @@ codes! {
         "Try again later; the operator finds the reason (a full disk, as a rule) in the gateway's log.";
     /// Too many requests of this key in this minute.
     RateLimited = "rate_limited", 429, RateLimit,
-        "A key sends at most `limits.requests_per_minute` requests a minute.",
+        "A key, a tenant and an address each have so many requests and tokens for a minute and for a day.",
         "Wait as long as `retry-after` says.";
     /// Too many requests of this key at once.
     TooManyConcurrent = "too_many_concurrent", 429, RateLimit,
-        "A key has at most `limits.concurrent_requests` requests open at once.",
+        "A key and a tenant each have at most `concurrent_requests` requests open at once.",
         "Wait for one to finish, or ask the operator for a higher limit.";
     /// Too many requests from this address.
     Flood = "flood", 429, RateLimit,

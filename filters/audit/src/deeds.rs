@@ -37,6 +37,15 @@ pub enum Deed {
         /// The reason, for the log.
         why: String,
     },
+    /// Write down an act of management that was done beside the gateway.
+    Note {
+        /// Who did it.
+        by: String,
+        /// Of which tenant; none for the deployment itself.
+        tenant: Option<String>,
+        /// What.
+        what: String,
+    },
     /// Sign what there is, now.
     Sign,
     /// Sign with a new key from here on.
@@ -95,6 +104,19 @@ impl Notary {
         match deed {
             Deed::Sign => self.sign().map(|()| "signed".to_owned()),
             Deed::RotateKey { by } => self.rotate_key(&by),
+            Deed::Note { by, tenant, what } => {
+                let log = match &tenant {
+                    Some(tenant) => log_of(&self.data, tenant)?,
+                    None => None,
+                };
+                // A tenant that has called nothing yet has no log: the deployment's knows its name.
+                let what = match (log, tenant) {
+                    (None, Some(tenant)) => format!("tenant {tenant}: {what}"),
+                    _ => what,
+                };
+                self.append(log.unwrap_or(LogId::DEPLOYMENT), Kind::Admin, &json!({"by": by, "what": what}));
+                Ok("written down".to_owned())
+            }
             Deed::Erase { by, subject, tenant, why } => {
                 let Some(log) = log_of(&self.data, &tenant)? else {
                     return Ok(format!("no log belongs to tenant `{tenant}`"));

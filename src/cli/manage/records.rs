@@ -5,13 +5,11 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tollgate_admin::Books;
+use tollgate_audit::Deed;
 use tollgate_audit::shelf::Shelf;
 
 use super::{Asks, Question, of, whole};
-use crate::audit_pages::request_id;
-
-/// Records read at once to find those of requests among the leaves.
-const LEAVES_MAX: u64 = 4096;
+use crate::records;
 
 #[derive(clap::Subcommand)]
 pub(in crate::cli) enum Record {
@@ -85,41 +83,22 @@ impl Files {
     }
 }
 
-/// The records of these numbers, in their order.
-fn read(shelf: &Shelf, from: u64, to: u64) -> Result<Vec<Value>, String> {
-    let mut found = Vec::new();
-    let read = shelf.each_request(from, to, &mut |seq, record| {
-        if let Ok(mut value) = serde_json::to_value(record) {
-            value["seq"] = seq.into();
-            found.push(value);
-        }
-    });
-    read.map(|()| found).map_err(|error| error.to_string())
-}
-
 impl Books for Files {
     fn records(&self, tenant: &str, before: Option<u64>, limit: usize) -> Result<Vec<Value>, String> {
-        let Some(shelf) = self.shelf(tenant)? else { return Ok(Vec::new()) };
-        let mut end = shelf.signed().map_err(|error| error.to_string())?.min(before.unwrap_or(u64::MAX));
-        let mut found = Vec::new();
-        while end > 0 && found.len() < limit {
-            let begin = end.saturating_sub(LEAVES_MAX);
-            found.extend(read(&shelf, begin, end)?.into_iter().rev());
-            end = begin;
-        }
-        found.truncate(limit);
-        Ok(found)
+        self.shelf(tenant)?.map_or_else(|| Ok(Vec::new()), |shelf| records::latest(&shelf, before, limit))
     }
 
     fn record(&self, tenant: &str, id: &str) -> Result<Option<Value>, String> {
-        let (Some(shelf), Some(request)) = (self.shelf(tenant)?, request_id(id)) else { return Ok(None) };
-        let size = shelf.signed().map_err(|error| error.to_string())?;
-        let Some(seq) = shelf.find(&request, size).map_err(|error| error.to_string())? else { return Ok(None) };
-        Ok(read(&shelf, seq, seq + 1)?.pop())
+        self.shelf(tenant)?.map_or(Ok(None), |shelf| records::one(&shelf, id))
     }
 
-    /// The log has one writer, the gateway: all that is left is to say it.
+    /// The log has one writer, the gateway: it is asked to write this down, now or when it starts.
     fn act(&self, tenant: Option<&str>, by: &str, what: &str) {
-        tracing::info!(tenant, by, what, "changed from the command line, which the audit log does not hold");
+        let note = Deed::Note { by: by.to_owned(), tenant: tenant.map(ToOwned::to_owned), what: what.to_owned() };
+        if self.data.join("deployment.json").exists()
+            && let Err(error) = tollgate_audit::ask(&self.data, &note)
+        {
+            tracing::error!(%error, tenant, by, what, "an act of management is not in the audit log");
+        }
     }
 }

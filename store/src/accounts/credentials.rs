@@ -16,7 +16,7 @@ impl Store {
     /// Stores a credential; an empty id is filled in. The version is kept as given: the seal is bound to it.
     ///
     /// # Errors
-    /// The tenant is not there for this scope, or the id is taken.
+    /// The tenant is not there for this scope, it has one for this provider, or the id is taken.
     pub fn create_credential(&self, scope: &Scope, mut credential: Credential) -> Result<Credential, StoreError> {
         check::within(scope, &credential.tenant)?;
         checked(&credential)?;
@@ -24,6 +24,7 @@ impl Store {
         self.mutate(|tx| {
             let Credential { id, tenant, provider, name, base_url, hint, sealed, version, created_ms } = &credential;
             exists(tx, tenant)?;
+            only_one(tx, &credential)?;
             let made = tx.execute(
                 "INSERT INTO credentials (id, tenant, provider, name, base_url, hint, sealed, version, created_ms) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
@@ -71,7 +72,8 @@ impl Store {
     /// the new seal is bound to.
     ///
     /// # Errors
-    /// It is not there for this scope, or someone else replaced it meanwhile.
+    /// It is not there for this scope, someone else replaced it meanwhile, or the tenant has another one for
+    /// this provider.
     pub fn replace_credential(&self, scope: &Scope, new: &Credential) -> Result<Credential, StoreError> {
         let Credential { id, tenant, provider, name, base_url, hint, sealed, version, created_ms: _ } = new;
         check::within(scope, tenant)?;
@@ -81,6 +83,7 @@ impl Store {
             if before.version.checked_add(1) != Some(*version) {
                 return Err(StoreError::conflict("the credential has changed meanwhile: read it again"));
             }
+            only_one(tx, new)?;
             tx.execute(
                 "UPDATE credentials SET provider = $1, name = $2, base_url = $3, hint = $4, sealed = $5, \
                  version = $6 WHERE id = $7",
@@ -129,6 +132,19 @@ fn checked(credential: &Credential) -> Result<(), StoreError> {
         return Err(StoreError::invalid("the credential is empty", "seal its secret first"));
     }
     check::not_negative("the version", credential.version)
+}
+
+/// With two for one provider nobody could say which is sent.
+fn only_one(tx: &mut Tx<'_>, credential: &Credential) -> Result<(), StoreError> {
+    let Credential { id, tenant, provider, .. } = credential;
+    let others = "SELECT id FROM credentials WHERE tenant = $1 AND provider = $2 AND id <> $3";
+    match tx.first(others, &row![tenant, provider, id])? {
+        None => Ok(()),
+        Some(other) => Err(StoreError::conflict(format!(
+            "the tenant has the credential {} for this provider: replace that one, or remove it first",
+            other.text(0)?
+        ))),
+    }
 }
 
 fn find(tx: &mut Tx<'_>, tenant: &str, id: &str) -> Result<Credential, StoreError> {

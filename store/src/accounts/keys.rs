@@ -8,19 +8,22 @@ use crate::error::StoreError;
 use crate::store::Store;
 use crate::types::{Changed, Key, KeyKind, Role, Scope};
 
-pub(crate) const KEY: &str = "SELECT id, tenant, kind, name, member, role, hash, bindings, limits, created_ms, \
-    expires_ms, revoked_ms FROM keys";
+pub(crate) const KEY: &str = "SELECT id, root, tenant, kind, name, member, role, hash, bindings, limits, \
+    created_ms, expires_ms, revoked_ms FROM keys";
 
 impl Store {
-    /// Stores a new key under the id that its text has. One of no tenant only for the operator.
+    /// Stores a new key under the id that its text has. One of no tenant only for the operator. An empty root
+    /// begins a line; any key of a line as the root goes on with it.
     ///
     /// # Errors
-    /// The tenant or the member is not there for this scope, or the id is taken: then make another key.
-    pub fn create_key(&self, scope: &Scope, key: Key) -> Result<Key, StoreError> {
+    /// The tenant, the member or the root is not there for this scope, or the id is taken: then make another
+    /// key.
+    pub fn create_key(&self, scope: &Scope, mut key: Key) -> Result<Key, StoreError> {
         may(scope, key.tenant.as_deref())?;
         checked(&key)?;
         self.mutate(|tx| {
             owned(tx, &key)?;
+            key.root = root(tx, &key)?;
             insert(tx, &key)?;
             note(tx, Changed::Key, &key.id)
         })?;
@@ -73,8 +76,8 @@ impl Store {
         all(&rows, key)
     }
 
-    /// Changes a key's name, member, role, bindings, limits and expiry; never its secret, and never whether
-    /// it is revoked.
+    /// Changes a key's name, member, role, bindings, limits and expiry; never its secret, its root, and
+    /// whether it is revoked.
     ///
     /// # Errors
     /// The key or its new member is not there for this scope.
@@ -161,13 +164,24 @@ fn owned(tx: &mut Tx<'_>, key: &Key) -> Result<(), StoreError> {
     key.member.as_ref().map_or(Ok(()), |member| members::find(tx, tenant, member).map(drop))
 }
 
+/// The root of the line that it begins or goes on with: never another tenant's.
+fn root(tx: &mut Tx<'_>, key: &Key) -> Result<String, StoreError> {
+    if key.root.is_empty() || key.root == key.id {
+        return Ok(key.id.clone());
+    }
+    find(tx, key.tenant.as_deref(), &key.root).map(|of| of.root)
+}
+
 fn insert(tx: &mut Tx<'_>, key: &Key) -> Result<(), StoreError> {
-    let Key { id, tenant, kind, name, member, role, hash, bindings, limits, created_ms, expires_ms, revoked_ms } = key;
+    let Key { id, root, tenant, kind, name, member, role, hash, bindings, limits, created_ms, expires_ms, revoked_ms } =
+        key;
     let made = tx.execute(
-        "INSERT INTO keys (id, tenant, kind, name, member, role, hash, bindings, limits, created_ms, expires_ms, \
-         revoked_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+        "INSERT INTO keys (id, root, tenant, kind, name, member, role, hash, bindings, limits, created_ms, \
+         expires_ms, revoked_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+         ON CONFLICT DO NOTHING",
         &row![
             id,
+            root,
             tenant.as_ref(),
             kind.word(),
             name,
@@ -205,16 +219,17 @@ fn revoke(tx: &mut Tx<'_>, tenant: Option<&str>, id: &str, now_ms: i64) -> Resul
 pub(crate) fn key(row: &Row) -> Result<Key, StoreError> {
     Ok(Key {
         id: row.owned(0)?,
-        tenant: row.option(1, Row::owned)?,
-        kind: KeyKind::of(row.text(2)?)?,
-        name: row.owned(3)?,
-        member: row.option(4, Row::owned)?,
-        role: Role::of(row.text(5)?)?,
-        hash: row.owned(6)?,
-        bindings: json(row, 7)?,
-        limits: json(row, 8)?,
-        created_ms: row.int(9)?,
-        expires_ms: row.option(10, Row::int)?,
-        revoked_ms: row.option(11, Row::int)?,
+        root: row.owned(1)?,
+        tenant: row.option(2, Row::owned)?,
+        kind: KeyKind::of(row.text(3)?)?,
+        name: row.owned(4)?,
+        member: row.option(5, Row::owned)?,
+        role: Role::of(row.text(6)?)?,
+        hash: row.owned(7)?,
+        bindings: json(row, 8)?,
+        limits: json(row, 9)?,
+        created_ms: row.int(10)?,
+        expires_ms: row.option(11, Row::int)?,
+        revoked_ms: row.option(12, Row::int)?,
     })
 }

@@ -26,7 +26,7 @@ enum Kind {
 use Kind::{Bytes, Int, IntOrNull, Text, TextOrNull};
 
 /// In the order in which they can be filled.
-pub(super) const TABLES: [Table; 13] = [
+pub(super) const TABLES: [Table; 14] = [
     table(
         "tenants",
         1,
@@ -43,6 +43,7 @@ pub(super) const TABLES: [Table; 13] = [
         1,
         &[
             ("id", Text),
+            ("root", Text),
             ("tenant", TextOrNull),
             ("kind", Text),
             ("name", Text),
@@ -81,6 +82,7 @@ pub(super) const TABLES: [Table; 13] = [
             ("covered", Text),
             ("period", Text),
             ("amount", Int),
+            ("by_operator", Int),
             ("created_ms", Int),
         ],
     ),
@@ -101,6 +103,7 @@ pub(super) const TABLES: [Table; 13] = [
     table("windows", 2, &[("account", Text), ("start", Int), ("settled", Int), ("leased", Int)]),
     table("leases", 3, &[("account", Text), ("start", Int), ("node", Text), ("granted", Int), ("dead", Int)]),
     table("nodes", 1, &[("node", Text), ("epoch", Int), ("boot", Text), ("seen_ms", Int)]),
+    table("operations", 1, &[("node", Text), ("number", Int), ("said", Text)]),
     table("posted", 2, &[("node", Text), ("log", Text), ("next", Int)]),
     table(
         "usage",

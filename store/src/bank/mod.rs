@@ -4,6 +4,7 @@
 //! lock. Windows are locked in the order of their accounts, so that two nodes never wait for each other.
 
 mod nodes;
+mod once;
 mod post;
 
 use tollgate_ledger::{Account, Ask, Bank, Grant, Unreachable};
@@ -46,18 +47,19 @@ impl Bank for Store {
     }
 
     fn give_back(&self, node: &str, parts: &[(Account, i64)]) -> Result<(), Unreachable> {
-        let mut parts: Vec<_> = parts.iter().collect();
-        parts.sort();
-        self.write(|tx| {
-            for (account, part) in &parts {
-                let Some(mut window) = Window::lock(tx, account)? else { continue };
-                window.take(tx, node, Lease::Granted, *part)?;
-                window.keep(tx)?;
-            }
-            Ok(())
-        })?;
-        Ok(())
+        Ok(self.write(|tx| give_back(tx, node, parts))?)
     }
+}
+
+fn give_back(tx: &mut Tx<'_>, node: &str, parts: &[(Account, i64)]) -> Result<(), StoreError> {
+    let mut parts: Vec<_> = parts.iter().collect();
+    parts.sort();
+    for (account, part) in parts {
+        let Some(mut window) = Window::lock(tx, account)? else { continue };
+        window.take(tx, node, Lease::Granted, *part)?;
+        window.keep(tx)?;
+    }
+    Ok(())
 }
 
 fn grant(tx: &mut Tx<'_>, node: &str, ask: &Ask) -> Result<Grant, StoreError> {

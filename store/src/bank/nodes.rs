@@ -2,7 +2,7 @@
 
 use tollgate_ledger::Account;
 
-use super::{Lease, Window};
+use super::{Lease, Window, once};
 use crate::engine::{Row, Tx, row};
 use crate::error::StoreError;
 use crate::posting::{Node, NodeStart};
@@ -27,6 +27,7 @@ impl Store {
                 "UPDATE nodes SET epoch = $1, boot = $2, seen_ms = $3 WHERE node = $4",
                 &row![epoch, boot, now_ms, node],
             )?;
+            once::begin(tx, node)?;
             tx.execute(
                 "UPDATE leases SET dead = dead + granted, granted = 0 WHERE node = $1 AND granted > 0",
                 &row![node],

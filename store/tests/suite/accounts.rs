@@ -1,6 +1,6 @@
 //! Tenants and what is theirs.
 
-use tollgate_store::{Covers, Key, Member, Period, Role, Store, StoreError, Tenant};
+use tollgate_store::{Budget, Covers, Credential, Key, Member, Period, Role, Store, StoreError, Tenant};
 
 use crate::support::{Database, OPERATOR, budget, credential, key, member, scope, tenant};
 
@@ -174,6 +174,78 @@ pub(crate) fn a_budget_covers_only_what_is_the_tenants_own(database: &Database) 
     let mut cap = budget("umbrella", 1);
     cap.covers = Covers::Key("bbbbbbbb".into());
     assert!(store.create_budget(&OPERATOR, cap).is_ok());
+}
+
+pub(crate) fn a_key_goes_on_with_a_line_of_its_own_tenant_only(database: &Database) {
+    let store = with_acme(database);
+    store.create_tenant(&OPERATOR, tenant("umbrella")).unwrap();
+    store.create_key(&OPERATOR, key(Some("umbrella"), "uuuuuuuu")).unwrap();
+    store.create_key(&OPERATOR, key(None, "rootroot")).unwrap();
+    let after = |id: &str, root: &str| Key { root: root.into(), ..key(Some("acme"), id) };
+    let first = store.create_key(&OPERATOR, after("aaaaaaaa", "")).unwrap();
+    assert_eq!(first.root, "aaaaaaaa", "it begins a line");
+    for (id, of) in [("bbbbbbbb", "aaaaaaaa"), ("cccccccc", "bbbbbbbb")] {
+        assert_eq!(store.create_key(&OPERATOR, after(id, of)).unwrap().root, "aaaaaaaa", "{id}");
+        assert_eq!(store.load_key(id).unwrap().unwrap().root, "aaaaaaaa", "{id}");
+    }
+    for foreign in ["uuuuuuuu", "rootroot", "neverwas"] {
+        for scope in [OPERATOR, scope("acme")] {
+            assert_eq!(store.create_key(&scope, after("dddddddd", foreign)), Err(StoreError::NotFound), "{foreign}");
+        }
+    }
+    let moved = store.change_key(&OPERATOR, &after("cccccccc", "cccccccc")).unwrap();
+    assert_eq!(moved.root, "aaaaaaaa", "no change takes a key out of its line");
+}
+
+pub(crate) fn a_budget_of_any_key_of_a_line_covers_the_line_and_outlives_its_keys(database: &Database) {
+    let store = with_acme(database);
+    store.create_key(&OPERATOR, key(Some("acme"), "aaaaaaaa")).unwrap();
+    store.create_key(&OPERATOR, Key { root: "aaaaaaaa".into(), ..key(Some("acme"), "bbbbbbbb") }).unwrap();
+    store.revoke_key(&OPERATOR, "acme", "aaaaaaaa", 1).unwrap();
+    for id in ["aaaaaaaa", "bbbbbbbb"] {
+        let asked = Budget { covers: Covers::Key(id.into()), ..budget("acme", 9) };
+        let made = store.create_budget(&OPERATOR, asked).unwrap();
+        assert_eq!(made.covers, Covers::Key("aaaaaaaa".into()), "{id}");
+        assert_eq!(store.load_budget(&made.id).unwrap().unwrap(), made);
+    }
+    store.revoke_key(&OPERATOR, "acme", "bbbbbbbb", 2).unwrap();
+    assert_eq!(store.budgets(&OPERATOR, "acme", None, 10).unwrap().len(), 2);
+}
+
+pub(crate) fn the_operators_budget_is_the_operators_alone(database: &Database) {
+    let store = with_acme(database);
+    let acme = scope("acme");
+    let mine = Budget { by_operator: true, ..budget("acme", 5) };
+    invalid(store.create_budget(&acme, mine.clone()));
+    let mut made = store.create_budget(&OPERATOR, mine).unwrap();
+    assert_eq!(store.budget(&acme, "acme", &made.id).unwrap(), made, "the tenant sees it");
+    conflicts(store.change_budget(&acme, &Budget { limit: 500, ..made.clone() }));
+    conflicts(store.change_budget(&acme, &Budget { limit: 500, by_operator: false, ..made.clone() }));
+    conflicts(store.remove_budget(&acme, "acme", &made.id));
+    assert_eq!(store.budget(&acme, "acme", &made.id).unwrap(), made);
+    made.limit = 7;
+    let taken = Budget { by_operator: false, ..made.clone() };
+    assert_eq!(store.change_budget(&OPERATOR, &taken).unwrap(), made, "whose it is does not change");
+    store.remove_budget(&OPERATOR, "acme", &made.id).unwrap();
+    let own = store.create_budget(&acme, budget("acme", 5)).unwrap();
+    store.change_budget(&acme, &Budget { limit: 500, ..own.clone() }).unwrap();
+    store.remove_budget(&acme, "acme", &own.id).unwrap();
+}
+
+pub(crate) fn a_tenant_has_one_credential_for_a_provider(database: &Database) {
+    let store = with_acme(database);
+    store.create_tenant(&OPERATOR, tenant("umbrella")).unwrap();
+    let of = |provider: &str| Credential { provider: provider.into(), ..credential("acme") };
+    let first = store.create_credential(&OPERATOR, of("openai")).unwrap();
+    let second = store.create_credential(&OPERATOR, of("openai"));
+    let Err(StoreError::Conflict(why)) = second else { panic!("{second:?}") };
+    assert!(why.contains(&first.id) && why.contains("replace that one"), "{why}");
+    store.create_credential(&OPERATOR, credential("umbrella")).unwrap();
+    let other = store.create_credential(&OPERATOR, of("anthropic")).unwrap();
+    conflicts(store.replace_credential(&OPERATOR, &Credential { version: 2, provider: "openai".into(), ..other }));
+    assert_eq!(store.credentials(&OPERATOR, "acme", None, 10).unwrap().len(), 2);
+    store.remove_credential(&OPERATOR, "acme", &first.id).unwrap();
+    store.create_credential(&OPERATOR, of("openai")).unwrap();
 }
 
 pub(crate) fn strange_texts_come_back_as_they_were(database: &Database) {

@@ -1,7 +1,7 @@
 //! Backups: whole, of one moment, and at home in both databases.
 
 use tollgate_ledger::{Account, Ask, Bank};
-use tollgate_store::{BalanceKind, Charge, Posted, Posting, Role, Store, StoreError, Usage};
+use tollgate_store::{BalanceKind, Charge, Key, Posted, Posting, Role, Store, StoreError, Usage};
 
 use crate::support::{Database, OPERATOR, budget, credential, key, member, rows, tenant};
 
@@ -13,7 +13,8 @@ fn furnished(database: &Database) -> Store {
     }
     store.remove_tenant(&OPERATOR, "gone").unwrap();
     store.create_member(&OPERATOR, member("acme", "ann@\u{1F980}.example", Role::Owner)).unwrap();
-    store.create_key(&OPERATOR, key(Some("acme"), "aaaaaaaa")).unwrap();
+    store.create_key(&OPERATOR, key(Some("acme"), "zzzzzzzz")).unwrap();
+    store.create_key(&OPERATOR, Key { root: "zzzzzzzz".into(), ..key(Some("acme"), "aaaaaaaa") }).unwrap();
     store.create_key(&OPERATOR, key(None, "rootroot")).unwrap();
     store.create_credential(&OPERATOR, credential("acme")).unwrap();
     let cap = store.create_budget(&OPERATOR, budget("acme", i64::MAX)).unwrap();

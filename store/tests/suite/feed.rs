@@ -98,8 +98,8 @@ pub(crate) fn a_key_stream_misses_none(database: &Database) {
     let store = database.open();
     let sql = format!(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {COUNT}) \
-         INSERT INTO keys (id, kind, name, role, hash, bindings, limits, created_ms) \
-         SELECT 'k' || CAST(1000000 + i AS TEXT), 'management', '', 'admin', 'h', '{{}}', '{{}}', i FROM n"
+         INSERT INTO keys (id, root, kind, name, role, hash, bindings, limits, created_ms) \
+         SELECT 'k' || CAST(1000000 + i AS TEXT), 'k1000001', 'management', '', 'admin', 'h', '{{}}', '{{}}', i FROM n"
     );
     database.raw(&sql);
     let mut seen = Vec::new();

@@ -90,6 +90,9 @@ const PROBES: &[Probe] = &[
     |store, scope, them, _| store.revoke_key(scope, "acme", &them.key, 1).map(drop),
     |store, scope, them, _| store.change_key(scope, &key(Some("acme"), &them.key)).map(drop),
     |store, scope, them, _| store.keys_of_member(scope, "acme", &them.member, None, 9).map(drop),
+    |store, scope, them, _| {
+        store.create_key(scope, Key { root: them.key.clone(), ..key(Some("acme"), "aaaaaaaa") }).map(drop)
+    },
     |store, scope, them, _| store.credential(scope, "acme", &them.credential).map(drop),
     |store, scope, them, _| store.remove_credential(scope, "acme", &them.credential),
     |store, scope, them, _| store.budget(scope, "acme", &them.budget).map(drop),

@@ -89,6 +89,7 @@ pub(crate) fn member(tenant: &str, email: &str, role: Role) -> Member {
 pub(crate) fn key(tenant: Option<&str>, id: &str) -> Key {
     Key {
         id: id.into(),
+        root: id.into(),
         tenant: tenant.map(Into::into),
         kind: if tenant.is_some() { KeyKind::Inference } else { KeyKind::Management },
         name: "ci".into(),
@@ -124,6 +125,7 @@ pub(crate) fn budget(tenant: &str, limit: i64) -> Budget {
         covers: Covers::Tenant,
         period: Period::Total,
         limit,
+        by_operator: false,
         created_ms: 5,
     }
 }
