@@ -103,7 +103,7 @@ async fn hold(
     }
     let wait = Box::pin(tally.hold(holder, state, plan));
     if let Heard::Here(held) = while_listening(session, wait, None).await? {
-        tally.held = held;
+        tally.held = held.map(Box::new);
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub(crate) struct Tally {
     /// What is asked on top of the cost. Nano-dollars.
     pub(crate) fee: i64,
     /// Money that is held for it, where somebody has set a limit.
-    pub(crate) held: Option<Held>,
+    pub(crate) held: Option<Box<Held>>,
     /// Who paid, once that is settled: each account as `<id>@<window>`.
     pub(crate) payers: SmallVec<[String; 2]>,
     /// Whose key it is.
@@ -258,7 +258,7 @@ impl Tally {
     /// What is to be taken for used where nobody ever said what was: all that is held. `None` where
     /// nothing is.
     pub(crate) fn worst(&self) -> Option<Usage> {
-        self.held.as_ref().filter(|held| held.is_open()).map(Held::worst)
+        self.held.as_ref().filter(|held| held.is_open()).map(|held| held.worst())
     }
 
     /// Settles what is still held: all of it where an endpoint may have worked for it unheard of, nothing
@@ -268,7 +268,7 @@ impl Tally {
         let unheard = self.trying.as_ref().map(|(endpoint, _)| endpoint).or(self.served_by()).map(Arc::clone);
         match unheard {
             Some(endpoint) => self.metered(worst, &endpoint),
-            None => self.held.iter_mut().for_each(Held::release),
+            None => self.held.iter_mut().for_each(|held| held.release()),
         }
     }
 

@@ -163,7 +163,10 @@ impl Tally {
         let Some(books) = &self.live.books else { return Ok(()) };
         let record = self.beginning(books, plan);
         self.trail.begun = Some(books.audit.begin(log, self.id.bytes(), canonical::write(&record)));
-        if self.held.is_some() { self.begun_on_disk().await } else { Ok(()) }
+        match (self.trail.begun, &self.held) {
+            (Some(ticket), Some(_)) => books.audit.handed_on(ticket).await.map_err(|_| unavailable()),
+            _ => Ok(()),
+        }
     }
 
     /// What a request that never ends is taken for: all that is held for it, at the dearest candidate. Where

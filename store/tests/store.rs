@@ -61,6 +61,7 @@ laws! {
         an_account_that_is_gone_lends_nothing,
         a_grant_is_at_least_the_least,
         a_posting_counts_once,
+        an_operation_that_is_asked_again_is_done_once,
         what_a_dead_run_held_counts_until_it_is_buried,
         what_is_written_off_is_spent,
         nodes_that_post_at_once_lose_nothing,

@@ -253,7 +253,12 @@ fn a_gateway_that_leaves_gives_back_what_it_had_borrowed() {
 
 #[test]
 fn after_a_crash_what_was_open_is_charged_as_all_that_was_held_and_the_rest_comes_back() {
-    let world = World::with().openai("slow", paced(300, 50)).openai("steady", Profile::default()).start();
+    ["strict", "relaxed"].map(crash_under);
+}
+
+fn crash_under(mode: &str) {
+    let plans = World::with().openai("slow", paced(300, 50)).openai("steady", Profile::default());
+    let world = plans.section("audit", &format!("{{mode: {mode}}}")).start();
     let (mut world, office, budget) = with_budget(world, Covers::Tenant, 1_000_000_000_000);
     assert_eq!(world.chat(Chat::only("steady")).status, 200);
     let mut open = world.begin(Chat::only("slow").streamed().with("max_tokens", json!(1000)));

@@ -358,3 +358,22 @@ fn master_keys_that_are_not_in_a_file_are_left_to_their_owner() {
         assert!(text.contains("the variable `MASTER`") && !text.contains(key), "{text}");
     }
 }
+
+#[test]
+fn what_is_changed_on_the_command_line_is_in_the_audit_log() {
+    let world = World::steady();
+    json(world.folder(), "tenant create acme");
+    json(world.folder(), "budget create --tenant acme --covers tenant --period day --limit 1.50");
+    let log = |name: &str| {
+        let leaves = world.folder().join("data/logs");
+        let all = fs::read_dir(leaves).expect("logs").flatten().map(|log| log.path());
+        let texts =
+            all.flat_map(|log| fs::read_dir(log).expect("a log").flatten().map(|f| f.path()).collect::<Vec<_>>());
+        texts.filter_map(|file| fs::read_to_string(file).ok()).any(|text| text.contains(name))
+    };
+    until("both acts are written down", || (log("tenant created") && log("budget bud_")).then_some(()));
+    until("nothing is left to write", || {
+        let waiting = fs::read_dir(world.folder().join("data/acts")).expect("acts").flatten();
+        (!waiting.map(|act| act.path()).any(|path| path.extension().is_some_and(|e| e == "json"))).then_some(())
+    });
+}

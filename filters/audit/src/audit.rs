@@ -320,6 +320,15 @@ impl Audit {
         }
     }
 
+    /// Waits until it is out of this process's hands, whatever the mode promises beside: what the system has
+    /// outlives a process that is killed.
+    ///
+    /// # Errors
+    /// [`Failed`]: it never will be.
+    pub async fn handed_on(&self, ticket: Ticket) -> Result<(), Failed> {
+        self.shared.durable(ticket).await
+    }
+
     /// Counts a request that was refused without a known caller. `code` comes from a closed set.
     pub fn refused(&self, code: &'static str) {
         self.refusals.count(code, (self.clock)());

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -71,7 +72,9 @@ pub struct Retention {
 pub fn ask(data: &Path, deed: &Deed) -> io::Result<std::path::PathBuf> {
     let acts = data.join("acts");
     std::fs::create_dir_all(&acts)?;
-    let path = acts.join(format!("{}.json", hex(&draw::<8>()?)));
+    // Deeds are done in the order of their names, which is that of their asking.
+    let asked = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_micros());
+    let path = acts.join(format!("{asked:016x}-{}.json", hex(&draw::<8>()?)));
     replace(&path, &crate::canonical::write(deed), 0o600)?;
     Ok(path.with_extension("done"))
 }
@@ -84,16 +87,20 @@ impl Notary {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        for entry in acts {
-            let path = entry?.path();
-            if path.extension().is_none_or(|e| e != "json") {
-                continue;
-            }
-            let done = match serde_json::from_slice(&std::fs::read(&path)?) {
+        let mut asked = acts.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        asked.retain(|path| path.extension().is_some_and(|e| e == "json"));
+        asked.sort();
+        for path in asked {
+            let deed = serde_json::from_slice(&std::fs::read(&path)?);
+            // Nobody waits to be told that a note was taken.
+            let is_note = matches!(deed, Ok(Deed::Note { .. }));
+            let done = match deed {
                 Ok(deed) => self.perform(deed)?,
                 Err(error) => format!("not understood: {error}"),
             };
-            replace(&path.with_extension("done"), done.as_bytes(), 0o600)?;
+            if !is_note {
+                replace(&path.with_extension("done"), done.as_bytes(), 0o600)?;
+            }
             std::fs::remove_file(&path)?;
         }
         Ok(())

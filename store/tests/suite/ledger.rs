@@ -239,3 +239,21 @@ pub(crate) fn a_new_window_is_whole(database: &Database) {
     let later = store.budget_standing(&scope("acme"), "acme", &cap.id, NOON + 2 * 86_400).unwrap();
     assert_eq!((later.settled, later.leased), (0, 0));
 }
+
+pub(crate) fn an_operation_that_is_asked_again_is_done_once(database: &Database) {
+    let (store, account) = with_budget(database, 100);
+    store.take_node("n", "boot", 0).unwrap();
+    let asks = [ask(&account, 1, 40)];
+    let first = store.lend("n", 1, &asks).unwrap();
+    assert_eq!((first[0].granted, store.lend("n", 1, &asks).unwrap()), (40, first));
+    assert_eq!(stands(&store, &account), (0, 40));
+    for _ in 0..3 {
+        store.take_back("n", 2, &[(account.clone(), 15)]).unwrap();
+        assert_eq!(stands(&store, &account), (0, 25));
+    }
+    // Another node's operations are its own, and a new run counts anew.
+    assert_eq!(store.lend("m", 2, &asks).unwrap()[0].granted, 40);
+    store.take_node("n", "boot", 0).unwrap();
+    assert_eq!(store.lend("n", 1, &[ask(&account, 1, 50)]).unwrap()[0].granted, 35);
+    assert_eq!(stands(&store, &account), (0, 100));
+}
