@@ -82,7 +82,8 @@ pub(crate) async fn admit(
     if let (Some(guard), Some(ip)) = (&live.addresses, client_ip(session)) {
         guard.admit(ip, now)?;
     }
-    let here = admit_all([Some(&holder.gate), Some(&state.gate)], now, estimate)?;
+    let limiting = [&holder.gate, &state.gate].map(|gate| Some(gate).filter(|gate| !gate.limits().is_unlimited()));
+    let here = admit_all(limiting, now, estimate)?;
     let requests = tighter(here.iter().flatten().filter_map(Admission::rate));
     let tokens = tighter(here.iter().flatten().filter_map(Admission::tokens));
     Ok(Admitted(Some(Box::new(Places { here, shared: None, requests, tokens }))))
@@ -112,7 +113,7 @@ async fn together(
     let address = live.addresses.as_ref().and_then(|_| Some(hashed(&others.secret, client_ip(session)?)));
     let of_address = Limits { requests_per_minute: live.requests_per_minute_per_ip, ..Limits::default() };
     let scopes = [
-        (Whose::Key, Scope::Key(&holder.caller.key_id), holder.gate.limits()),
+        (Whose::Key, Scope::Key(holder.root.as_str()), holder.gate.limits()),
         (Whose::Tenant, Scope::Tenant(&holder.tenant.id), state.gate.limits()),
         (Whose::Address, Scope::Address(address.as_deref().unwrap_or_default()), &of_address),
     ];

@@ -3,7 +3,7 @@
 //!
 //! Nothing is decided here. Every name is still text with its place; checking looks it up.
 
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroUsize};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,10 @@ use tollgate_api::{Complexity, Slot, Task};
 use tollgate_translate::Dialect;
 
 mod accounts;
+mod limits;
 
 pub(crate) use accounts::{AdminFile, BudgetsFile, FeesFile, StoreFile, VaultFile};
+pub(crate) use limits::{KeyLimitsFile, LimitsFile};
 
 use crate::checked::{AuditMode, LogFormat, LogLevel};
 use crate::located::{Located, Named};
@@ -171,22 +173,6 @@ pub(crate) struct KeyFile {
     /// Limits of this key, in place of those under `limits`, each for itself.
     #[serde(default)]
     pub(crate) limits: KeyLimitsFile,
-}
-
-/// Limits of one key.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct KeyLimitsFile {
-    /// Requests a minute.
-    pub(crate) requests_per_minute: Option<NonZeroU32>,
-    /// Requests a day, UTC.
-    pub(crate) requests_per_day: Option<NonZeroU32>,
-    /// Tokens a minute, prompts and answers together.
-    pub(crate) tokens_per_minute: Option<NonZeroU64>,
-    /// Tokens a day, UTC.
-    pub(crate) tokens_per_day: Option<NonZeroU64>,
-    /// Requests open at once.
-    pub(crate) concurrent_requests: Option<NonZeroU32>,
 }
 
 /// How keys are stored.
@@ -364,27 +350,6 @@ pub(crate) struct HealthFile {
     pub(crate) cooldown: Time,
     /// The longest that doubling leads to; at least `cooldown`.
     pub(crate) max_cooldown: Located<Time>,
-}
-
-/// What clients may ask for, and how often.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LimitsFile {
-    /// Requests a minute, for each key.
-    pub(crate) requests_per_minute: Option<NonZeroU32>,
-    /// Requests a day, for each key, UTC.
-    pub(crate) requests_per_day: Option<NonZeroU32>,
-    /// Tokens a minute, for each key, prompts and answers together.
-    pub(crate) tokens_per_minute: Option<NonZeroU64>,
-    /// Tokens a day, for each key, UTC.
-    pub(crate) tokens_per_day: Option<NonZeroU64>,
-    /// Requests open at once, for each key.
-    pub(crate) concurrent_requests: Option<NonZeroU32>,
-    /// Requests a second from one address, whatever their key.
-    pub(crate) requests_per_second_per_ip: Option<NonZeroU32>,
-    /// Requests a minute from one address, whatever their key. No address is kept for longer than two
-    /// minutes, nor at all but as a hash.
-    pub(crate) requests_per_minute_per_ip: Option<NonZeroU32>,
 }
 
 /// How requests are labelled.

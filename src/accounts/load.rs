@@ -26,12 +26,22 @@ impl Accounts {
         let ours: HashSet<KeyId> = lock(&self.from_file).keys.iter().map(|key| key.stored.id).collect();
         let ring = self.ring.load_full();
         let mut draft = ring.draft();
+        let mut rotated = Vec::new();
         self.store.all_keys(&mut |key| {
+            if key.root != key.id {
+                rotated.push(key.clone());
+            }
             if let Some((stored, holder)) = self.holder(key).filter(|(stored, _)| !ours.contains(&stored.id)) {
                 draft.change(stored.id, Some((stored, holder)));
             }
         })?;
-        self.ring.store(Arc::new(draft.finish()));
+        let ring = draft.finish();
+        self.ring.store(Arc::new(ring));
+        // Once their roots are known, they share their counts.
+        let of_lines =
+            rotated.into_iter().filter_map(|key| self.holder(key)).filter(|(key, _)| !ours.contains(&key.id));
+        let ring = self.ring.load().with(of_lines.map(|(stored, holder)| (stored.id, Some((stored, holder)))));
+        self.ring.store(Arc::new(ring));
         self.seen.store(seen, Relaxed);
         self.is_loaded.store(true, Relaxed);
         Ok(())
@@ -196,7 +206,7 @@ impl Accounts {
         let holder = Holder {
             caller: Arc::new(caller),
             root,
-            gate: gate(&ring, id, limits_of_store(&key.limits).or(general), Instant::now()),
+            gate: gate(&ring, [root, id], limits_of_store(&key.limits).or(general), Instant::now()),
             tenant,
             member: key.member.map(Into::into),
             bound: Bound::of(&key.bindings),

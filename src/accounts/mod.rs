@@ -148,7 +148,7 @@ impl Accounts {
             let holder = Holder {
                 caller: Arc::new(stored.caller()),
                 root: stored.id,
-                gate: gate(&ring, stored.id, limits, now),
+                gate: gate(&ring, [stored.id; 2], limits, now),
                 tenant,
                 member: None,
                 bound: None,
@@ -209,9 +209,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What a key's gate has counted stays counted under its new limits.
-fn gate(ring: &KeyRing<Holder>, id: KeyId, limits: Limits, now: Instant) -> Gate {
+/// So do those of a line: a key that was rotated goes on with the counts of its root.
+fn gate(ring: &KeyRing<Holder>, [root, id]: [KeyId; 2], limits: Limits, now: Instant) -> Gate {
     let fresh = || Gate::new(Whose::Key, limits, now, clock::since_1970());
-    ring.get(id).map_or_else(fresh, |old| old.gate.renew(limits))
+    ring.get(root).or_else(|| ring.get(id)).map_or_else(fresh, |old| old.gate.renew(limits))
 }
 
 fn habit(ring: &KeyRing<Holder>, id: KeyId) -> AtomicU64 {

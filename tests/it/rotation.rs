@@ -41,3 +41,21 @@ fn a_rotated_key_goes_on_with_the_budget_of_its_line() {
     office.is_taken_up_by(&world);
     assert_eq!(world.chat_as(&anew, asked()).status, 200, "a key of another line is not held by it");
 }
+
+#[test]
+fn a_rotated_key_goes_on_with_the_counts_of_its_line() {
+    let world = World::steady();
+    let office = Office::of(&world);
+    let operator = office.manager(90, None, Role::Owner, None);
+    let first = office.key(91, |key| key.limits.requests_per_day = Some(2));
+    office.is_taken_up_by(&world);
+    assert_eq!(world.chat_as(&first, Chat::only("steady")).status, 200);
+    let path = format!("/tenants/{TENANT}/keys/{}/rotate", &first[4..12]);
+    let answer = world.manage(&operator, "POST", &path, Some(&json!({"grace_seconds": 3600})));
+    let second = answer.json()["key"].as_str().expect("a key").to_owned();
+    office.is_taken_up_by(&world);
+    assert_eq!(world.chat_as(&second, Chat::only("steady")).status, 200);
+    for key in [&first, &second] {
+        assert_eq!(world.chat_as(key, Chat::only("steady")).status, 429);
+    }
+}

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 
 use serde_json::json;
 
+use self::threads::{make_ready, set_to_work};
 use crate::deeds::Retention;
 use crate::journal::{Clock, Detail, Failed, Item, Open, Shared, Ticket, Writer, lock};
 use crate::kept::origin;
@@ -379,51 +380,7 @@ impl OpenError {
     }
 }
 
-/// Has room in the journal, says how far each log can be read, and returns the logs that are empty.
-fn make_ready(notary: &Notary) -> Vec<LogId> {
-    if let Err(Fault::Io(error)) = notary.keep_spares() {
-        tracing::error!(%error, "no room for the audit journal: new requests are refused");
-    }
-    notary.tell_written();
-    notary.logs.iter().filter(|(_, kept)| kept.log.size() == 0).map(|(id, _)| *id).collect()
-}
-
-/// Starts the two threads. Whichever fails first says so; a notary that fails stops the journal too.
-fn set_to_work(
-    writer: Writer,
-    notary: Notary,
-    on_failure: Box<dyn FnOnce(String) + Send>,
-) -> io::Result<(JoinHandle<()>, JoinHandle<()>)> {
-    let on_failure = Arc::new(Mutex::new(Some(on_failure)));
-    let shared = Arc::clone(&writer.shared);
-    let writing = move || writer.run().map_err(|error| error.to_string());
-    let signing = move || {
-        notary.run().map_err(|fault| {
-            shared.fail();
-            match fault {
-                Fault::Io(error) => error.to_string(),
-                Fault::Integrity(what) => what,
-            }
-        })
-    };
-    Ok((spawn("audit-journal", writing, Arc::clone(&on_failure))?, spawn("audit-notary", signing, on_failure)?))
-}
-
-type OnFailure = Arc<Mutex<Option<Box<dyn FnOnce(String) + Send>>>>;
-
-fn spawn(
-    name: &str,
-    work: impl FnOnce() -> Result<(), String> + Send + 'static,
-    on_failure: OnFailure,
-) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let Err(what) = work() else { return };
-        let told = lock(&on_failure).take();
-        if let Some(tell) = told {
-            tell(what);
-        }
-    })
-}
+mod threads;
 
 #[cfg(test)]
 mod tests;
