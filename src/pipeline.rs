@@ -66,8 +66,8 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, surface: Surface, session: &mu
 async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
     let live = Arc::clone(&tally.live);
     let holder = identify(gateway, &live, session, tally.began()).await?;
-    tally.on_record(&holder, session).await?;
     let state = holder.tenant.now.load_full();
+    tally.on_record(&holder, &state, session).await?;
     let admitted = admit(gateway, &live, &holder, &state, session, (tally.id, tally.began())).await;
     let admitted = admitted.map_err(|denied| tally.denied(&holder, &denied))?;
     tally.admitted(&holder, admitted);

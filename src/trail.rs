@@ -89,10 +89,17 @@ fn unavailable() -> Refusal {
 
 impl Tally {
     /// The caller is known: from here on the request leaves a record. Refused when there is no room for one.
-    pub(crate) async fn on_record(&mut self, holder: &Holder, session: &Session) -> Result<(), Refusal> {
-        self.trail.started_us = clock::unix_micros();
+    pub(crate) async fn on_record(
+        &mut self,
+        holder: &Holder,
+        state: &TenantState,
+        session: &Session,
+    ) -> Result<(), Refusal> {
         let headers = &session.req_header().headers;
-        self.trail.tags = TAGS.iter().find_map(|name| headers.get(name)).cloned();
+        if self.live.books.is_some() || state.pays() {
+            self.trail.started_us = clock::unix_micros();
+            self.trail.tags = TAGS.iter().find_map(|name| headers.get(name)).cloned();
+        }
         let Some(books) = &self.live.books else { return Ok(()) };
         if !books.audit.accepts() {
             return Err(unavailable());

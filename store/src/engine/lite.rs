@@ -17,8 +17,6 @@ use super::tx::{Fault, Session, Tx};
 use crate::error::StoreError;
 
 const READERS: usize = 4;
-/// What a reader looks at without copying it: an address range, not memory.
-const READ_MAPPED_BYTES: i64 = 1 << 30;
 const BUSY: Duration = Duration::from_secs(5);
 /// Turning to WAL does not wait for others by itself.
 const WAL_TRIES: u32 = 100;
@@ -108,8 +106,6 @@ fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
 fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = connect(path)?;
     connection.pragma_update(None, "query_only", "ON")?;
-    // A start reads a million keys in the order of their ids, nearly each from another page.
-    connection.pragma_update(None, "mmap_size", READ_MAPPED_BYTES)?;
     Ok(connection)
 }
 
