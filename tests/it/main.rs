@@ -28,6 +28,7 @@ mod headers;
 mod isolation;
 mod keys;
 mod limits;
+mod matrix;
 mod metering;
 mod reload;
 mod rotation;
