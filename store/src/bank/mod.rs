@@ -36,14 +36,7 @@ impl Store {
 
 impl Bank for Store {
     fn grant(&self, node: &str, asks: &[Ask]) -> Result<Vec<Grant>, Unreachable> {
-        let mut order: Vec<usize> = (0..asks.len()).collect();
-        order.sort_by(|left, right| asks[*left].account.cmp(&asks[*right].account));
-        let granted = self.write(|tx| {
-            order.iter().map(|at| grant(tx, node, &asks[*at]).map(|grant| (*at, grant))).collect::<Result<Vec<_>, _>>()
-        });
-        let mut granted = granted?;
-        granted.sort_by_key(|(at, _)| *at);
-        Ok(granted.into_iter().map(|(_, grant)| grant).collect())
+        Ok(self.write(|tx| grant_all(tx, node, asks))?)
     }
 
     fn give_back(&self, node: &str, parts: &[(Account, i64)]) -> Result<(), Unreachable> {
@@ -60,6 +53,18 @@ fn give_back(tx: &mut Tx<'_>, node: &str, parts: &[(Account, i64)]) -> Result<()
         window.keep(tx)?;
     }
     Ok(())
+}
+
+/// Locks in the order of the accounts, answers in the order of the asks.
+fn grant_all(tx: &mut Tx<'_>, node: &str, asks: &[Ask]) -> Result<Vec<Grant>, StoreError> {
+    let mut order: Vec<usize> = (0..asks.len()).collect();
+    order.sort_by(|left, right| asks[*left].account.cmp(&asks[*right].account));
+    let mut granted = Vec::with_capacity(asks.len());
+    for at in order {
+        granted.push((at, grant(tx, node, &asks[at])?));
+    }
+    granted.sort_by_key(|(at, _)| *at);
+    Ok(granted.into_iter().map(|(_, grant)| grant).collect())
 }
 
 fn grant(tx: &mut Tx<'_>, node: &str, ask: &Ask) -> Result<Grant, StoreError> {

@@ -3,7 +3,7 @@
 
 use tollgate_ledger::{Account, Ask, Grant};
 
-use super::{give_back, grant, limit, standing};
+use super::{give_back, grant_all, limit, standing};
 use crate::engine::{Tx, row};
 use crate::error::StoreError;
 use crate::store::Store;
@@ -21,14 +21,7 @@ impl Store {
                 let granted = said.split(',').map(|part| part.parse::<i64>().unwrap_or(0));
                 return asks.iter().zip(granted).map(|(ask, granted)| again(tx, ask, granted)).collect();
             }
-            let mut order: Vec<usize> = (0..asks.len()).collect();
-            order.sort_by(|left, right| asks[*left].account.cmp(&asks[*right].account));
-            let mut granted = Vec::with_capacity(asks.len());
-            for at in order {
-                granted.push((at, grant(tx, node, &asks[at])?));
-            }
-            granted.sort_by_key(|(at, _)| *at);
-            let granted: Vec<Grant> = granted.into_iter().map(|(_, grant)| grant).collect();
+            let granted = grant_all(tx, node, asks)?;
             let said: Vec<String> = granted.iter().map(|grant| grant.granted.to_string()).collect();
             remember(tx, node, number, &said.join(","))?;
             Ok(granted)
