@@ -47,16 +47,21 @@ async fn deliver_whole(
     session: &mut Session,
     tally: &mut Tally,
 ) -> Result<(), End> {
-    let usage = match endpoint.dialect.usage(&body) {
-        Some(usage) => usage,
-        None => estimate::whole(tally, endpoint.dialect, body.clone()).await,
-    };
-    tally.metered(usage, endpoint);
+    meter_whole(endpoint, &body, tally).await;
     let body = speak(endpoint, body, tally)?;
     tally.close(Outcome::Answered, 200);
     tally.trail.sends(&body);
     tally.ended_on_disk().await?;
     reply::whole(session, 200, "application/json", headers(tally), body).await.map_err(End::gone)
+}
+
+/// What a whole answer used: what its vendor says, or else an estimate.
+async fn meter_whole(endpoint: &Arc<Endpoint>, body: &Bytes, tally: &mut Tally) {
+    let usage = match endpoint.dialect.usage(body) {
+        Some(usage) => usage,
+        None => estimate::whole(tally, endpoint.dialect, body.clone()).await,
+    };
+    tally.metered(usage, endpoint);
 }
 
 /// The body in the client's surface, through the filters that look at events.
@@ -149,13 +154,7 @@ fn cut(endpoint: &Endpoint, tally: &mut Tally) {
 pub(crate) async fn read_on(answering: Answering, tally: &mut Tally) -> End {
     let Answering { endpoint, begun } = answering;
     match begun {
-        Begun::Whole(body) => {
-            let usage = match endpoint.dialect.usage(&body) {
-                Some(usage) => usage,
-                None => estimate::whole(tally, endpoint.dialect, body).await,
-            };
-            tally.metered(usage, &endpoint);
-        }
+        Begun::Whole(body) => meter_whole(&endpoint, &body, tally).await,
         Begun::Stream(mut stream) => {
             if let Some(drain) = tally.drain() {
                 stream_on(&endpoint, &mut stream, tally, drain).await;
