@@ -13,15 +13,77 @@ use smallvec::SmallVec;
 pub enum Surface {
     /// OpenAI Chat Completions, `POST /v1/chat/completions`.
     ChatCompletions,
+    /// OpenAI Responses, `POST /v1/responses`.
+    Responses,
+    /// Anthropic Messages, `POST /v1/messages`.
+    Messages,
+    /// Gemini, `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
+    GenerateContent,
+    /// Google Interactions, `POST /v1beta/interactions`.
+    Interactions,
+    /// Amazon Bedrock Converse, `POST /bedrock/model/{model}/converse` and `/converse-stream`.
+    Converse,
+    /// OpenAI Embeddings, `POST /v1/embeddings`.
+    Embeddings,
 }
 
 impl Surface {
+    /// Every surface, in declaration order.
+    pub const ALL: [Self; 7] = [
+        Self::ChatCompletions,
+        Self::Responses,
+        Self::Messages,
+        Self::GenerateContent,
+        Self::Interactions,
+        Self::Converse,
+        Self::Embeddings,
+    ];
+
     /// The word used in configuration, logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat_completions",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::GenerateContent => "generate_content",
+            Self::Interactions => "interactions",
+            Self::Converse => "converse",
+            Self::Embeddings => "embeddings",
         }
+    }
+}
+
+/// How the pieces of a streamed answer are told apart on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Server-sent events.
+    #[default]
+    Sse,
+    /// One JSON array, an element at a time: Gemini without `alt=sse`.
+    JsonArray,
+    /// Amazon's binary event stream.
+    EventStream,
+}
+
+/// What the path and query of a request say of it, before its body is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The API it speaks.
+    pub surface: Surface,
+    /// The model, where the path names it.
+    pub model: Option<Box<str>>,
+    /// Whether the answer is to be streamed, where the path says.
+    pub stream: Option<bool>,
+    /// How a stream is to be framed.
+    pub framing: Framing,
+}
+
+impl Address {
+    /// Of a surface whose body says everything.
+    #[must_use]
+    pub fn of(surface: Surface) -> Self {
+        Self { surface, model: None, stream: None, framing: Framing::Sse }
     }
 }
 
@@ -35,9 +97,9 @@ pub struct Spans {
     pub open: usize,
     /// Whether the object has any member (so that a new one needs a comma after it).
     pub has_members: bool,
-    /// The value of `model`, quotes included.
-    pub model: Span,
-    /// The value of `messages`.
+    /// The value of `model`, quotes included, where the body names it.
+    pub model: Option<Span>,
+    /// The value of the conversation: `messages`, `input` or `contents`.
     pub messages: Span,
     /// The value of `tools`, where given.
     pub tools: Option<Span>,
@@ -65,7 +127,9 @@ pub struct Call {
     pub model: Box<str>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
-    /// Whether the client itself asked for usage in the stream.
+    /// How a stream is to be framed.
+    pub framing: Framing,
+    /// Whether the client itself asked for usage in the stream, or its surface always has it.
     pub wants_usage: bool,
     /// The client's cap on output tokens.
     pub max_output: Option<u64>,
@@ -79,6 +143,8 @@ pub struct Call {
     pub end_user: Option<Box<str>>,
     /// Whether it brings tools.
     pub tools: bool,
+    /// Whether what an upstream cannot express may be left out, rather than refused.
+    pub drop_unsupported: bool,
     /// Where the members that may be touched stand.
     pub spans: Spans,
 }
@@ -96,7 +162,7 @@ pub struct Edit {
 pub type Edits = SmallVec<[Edit; 2]>;
 
 impl Call {
-    /// The JSON text of `messages`.
+    /// The JSON text of the conversation.
     #[must_use]
     pub fn messages(&self) -> &[u8] {
         &self.body[self.spans.messages.clone()]

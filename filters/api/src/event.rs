@@ -1,6 +1,6 @@
 //! One decoded piece of an answer, in no vendor's words.
 
-use crate::Usage;
+use crate::{Seal, Usage};
 
 /// A piece of an answer, streamed or whole. A whole answer is the same sequence, all at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,15 +23,15 @@ pub enum Event {
     Thinking {
         /// Which of several choices; 0 otherwise.
         choice: u32,
-        /// The piece; empty when only a signature comes.
+        /// The piece; empty when only a seal comes.
         text: String,
         /// The vendor's seal over the thinking so far, to be sent back on the next turn.
-        signature: Option<String>,
+        seal: Option<Seal>,
     },
     /// Reasoning that the vendor hides, sealed for the next turn.
     RedactedThinking {
         /// The sealed data as it came.
-        data: String,
+        seal: Seal,
     },
     /// A refusal in the vendor's own member (OpenAI `refusal`).
     Refusal {
@@ -50,6 +50,8 @@ pub enum Event {
         id: String,
         /// The tool's name.
         name: String,
+        /// The vendor's seal over the thinking that led to the call (Gemini), to be sent back with it.
+        seal: Option<Seal>,
     },
     /// A piece of a tool call's arguments, as JSON text.
     ToolArguments {
@@ -59,6 +61,29 @@ pub enum Event {
         index: u32,
         /// The piece: the pieces of one call joined are one JSON value.
         json: String,
+    },
+    /// Where something in the text so far is from.
+    Cited {
+        /// Which of several choices; 0 otherwise.
+        choice: u32,
+        /// The source.
+        citation: Box<Citation>,
+    },
+    /// How likely the tokens of the text so far were.
+    Logprobs {
+        /// Which of several choices; 0 otherwise.
+        choice: u32,
+        /// A JSON array in OpenAI's shape: `[{"token", "logprob", "bytes", "top_logprobs"}]`.
+        tokens: Box<str>,
+    },
+    /// A picture that the model made.
+    Image {
+        /// Which of several choices; 0 otherwise.
+        choice: u32,
+        /// Such as `image/png`.
+        media_type: String,
+        /// The bytes in base64.
+        data: String,
     },
     /// A choice is complete.
     Stop {
@@ -80,6 +105,34 @@ pub enum Event {
     },
     /// The vendor says that the answer is whole.
     End,
+}
+
+/// A source that an answer names. Members that the vendor leaves out are `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Citation {
+    /// Where it is, for a page of the web.
+    pub url: Option<String>,
+    /// What it is called.
+    pub title: Option<String>,
+    /// The words of the source.
+    pub quote: Option<String>,
+    /// Which of the request's documents, counted from 0.
+    pub document: Option<u64>,
+    /// Where in the answer's text the cited words begin and end, in characters.
+    pub cited: Option<(u64, u64)>,
+    /// Where in the source the quoted words begin and end, in the vendor's unit.
+    pub source: Option<CitedSpan>,
+}
+
+/// A place within a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CitedSpan {
+    /// Characters, counted from 0.
+    Characters(u64, u64),
+    /// Pages, counted from 1.
+    Pages(u64, u64),
+    /// Content blocks, counted from 0.
+    Blocks(u64, u64),
 }
 
 /// Why a choice ended.

@@ -11,18 +11,22 @@ mod exchange;
 mod filter;
 mod money;
 mod refusal;
+mod seal;
 mod task;
+mod tier;
 mod usage;
 
-pub use call::{Call, Caps, Edit, Edits, Span, Spans, Surface};
+pub use call::{Address, Call, Caps, Edit, Edits, Framing, Span, Spans, Surface};
 pub use caller::{Caller, RequestId};
 pub use decimal::Decimal;
-pub use event::{Event, StopReason};
+pub use event::{Citation, CitedSpan, Event, StopReason};
 pub use exchange::{Exchange, Finish, Outcome};
 pub use filter::{AttemptHead, BuildError, DynFilter, Filter, Slot, Verdict, Veto, erase};
 pub use money::{Cost, Money, ParseMoneyError, Price};
 pub use refusal::{Code, Kind, Refusal};
+pub use seal::{Seal, Sealer};
 pub use task::{Complexity, Label, Task};
+pub use tier::Tier;
 pub use usage::{Usage, UsageSource};
 
 /// Re-exported so that a filter's crate needs no second dependency to name header types.

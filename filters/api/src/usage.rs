@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-/// Tokens of one exchange. The input counts do not overlap; `reasoning` is part of `output`.
+use crate::Tier;
+
+/// Tokens of one exchange. The input counts `input`, `cached` and the cache writes do not overlap;
+/// `reasoning` and the audio counts are parts of others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// Input tokens billed at the full price.
@@ -17,6 +20,12 @@ pub struct Usage {
     pub output: u64,
     /// The part of `output` spent on reasoning.
     pub reasoning: u64,
+    /// The part of `input` that was listened to.
+    pub audio_input: u64,
+    /// The part of `output` that was spoken.
+    pub audio_output: u64,
+    /// The tier at which the vendor says it served them.
+    pub tier: Tier,
     /// Who counted.
     pub source: UsageSource,
 }

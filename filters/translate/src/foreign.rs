@@ -4,56 +4,55 @@
 use std::fmt;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
-use tollgate_api::{Event, Surface, Usage};
+use tollgate_api::{Call, Event, Framing, Usage};
 
-use crate::dialect::{AnswerHead, Decode, Dialect, Encode, Garbage, encoder};
-use crate::relay::{OnEvent, Out, Phase, Price, error_event};
-use crate::sse::{Fields, Splitter};
+use crate::dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage};
+use crate::frames;
+use crate::notes::Notes;
+use crate::relay::{OnEvent, Out, Phase, Price};
+use crate::sse::Splitter;
 
 pub(crate) struct Foreign {
-    surface: Surface,
     wants_usage: bool,
-    splitter: Splitter,
+    cut: Cut,
     decoder: Box<dyn Decode>,
     encoder: Box<dyn Encode>,
     events: Vec<Event>,
-    phase: Phase,
-    usage: Option<Usage>,
-    output_chars: u64,
-    /// Choices that said something and not yet why they stopped; decoders bound their number.
-    speaking: SmallVec<[u32; 4]>,
-    /// Whether any choice said why it stopped.
-    stopped: bool,
+    notes: Notes,
+}
+
+/// How the upstream's events are told apart.
+enum Cut {
+    Sse(Splitter),
+    Frames(frames::Splitter),
 }
 
 impl Foreign {
-    pub(crate) fn new(dialect: Dialect, surface: Surface, head: AnswerHead, wants_usage: bool) -> Self {
+    pub(crate) fn new(dialect: Dialect, head: &AnswerHead, call: &Call) -> Self {
+        let spoken = Dialect::of(call.surface).unwrap_or(dialect);
         Self {
-            surface,
-            wants_usage,
-            splitter: Splitter::default(),
+            wants_usage: call.wants_usage,
+            cut: match dialect.framing() {
+                Framing::EventStream => Cut::Frames(frames::Splitter::default()),
+                Framing::Sse | Framing::JsonArray => Cut::Sse(Splitter::default()),
+            },
             decoder: dialect.decoder(),
-            encoder: encoder(surface, head, wants_usage),
+            encoder: spoken.encoder(head, call),
             events: Vec::new(),
-            phase: Phase::Waiting,
-            usage: None,
-            output_chars: 0,
-            speaking: SmallVec::new(),
-            stopped: false,
+            notes: Notes::new(),
         }
     }
 
     pub(crate) fn phase(&self) -> &Phase {
-        &self.phase
+        &self.notes.phase
     }
 
     pub(crate) fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.notes.usage
     }
 
     pub(crate) fn output_chars(&self) -> u64 {
-        self.output_chars
+        self.notes.output_chars
     }
 
     pub(crate) fn push(
@@ -72,33 +71,53 @@ impl Foreign {
     pub(crate) fn end(&mut self, price: Price<'_>, on_event: OnEvent<'_>, out: &mut Out) {
         let mut bytes = Vec::new();
         let mut turn = Turn { price, on_event, out: &mut bytes };
-        if let Some(frame) = self.splitter.finish() {
+        if let Cut::Sse(splitter) = &mut self.cut
+            && let Some(frame) = splitter.finish()
+        {
+            let fields = frame.fields();
             // Half an event says that the stream was cut, not that it was garbage.
-            let _unreadable = self.tell(&frame.fields(), &mut turn).is_err();
+            let _unreadable = self.tell(fields.name, fields.data.as_deref().unwrap_or_default(), &mut turn).is_err();
         }
-        if self.stopped && self.speaking.is_empty() {
+        if self.notes.may_end() {
             self.pass(Event::End, &mut turn);
         }
         out.push(Bytes::from(bytes));
     }
 
+    /// The last event where an answer cannot be finished.
+    pub(crate) fn fail(&mut self, failure: &Failure<'_>) -> Bytes {
+        let mut bytes = Vec::new();
+        self.encoder.fail(failure, &mut bytes);
+        bytes.into()
+    }
+
     fn decode(&mut self, chunk: &[u8], turn: &mut Turn<'_>) -> Result<(), Garbage> {
-        let mut splitter = std::mem::take(&mut self.splitter);
-        let mut feed = splitter.feed(chunk);
-        while let Some(frame) = feed.next()? {
-            self.tell(&frame.fields(), turn)?;
+        let mut cut = std::mem::replace(&mut self.cut, Cut::Sse(Splitter::default()));
+        match &mut cut {
+            Cut::Sse(splitter) => {
+                let mut feed = splitter.feed(chunk);
+                while let Some(frame) = feed.next()? {
+                    let fields = frame.fields();
+                    self.tell(fields.name, fields.data.as_deref().unwrap_or_default(), turn)?;
+                }
+            }
+            Cut::Frames(splitter) => {
+                splitter.push(chunk);
+                while let Some(frame) = splitter.next()? {
+                    self.tell(Some(frame.name.as_bytes()), &frame.data, turn)?;
+                }
+            }
         }
-        self.splitter = splitter;
+        self.cut = cut;
         Ok(())
     }
 
     /// Decodes one event of the upstream and passes on what it means.
-    fn tell(&mut self, fields: &Fields<'_>, turn: &mut Turn<'_>) -> Result<(), Garbage> {
-        let data = fields.data.as_deref().unwrap_or_default();
-        if self.is_over() || data.trim_ascii().is_empty() {
+    fn tell(&mut self, name: Option<&[u8]>, data: &[u8], turn: &mut Turn<'_>) -> Result<(), Garbage> {
+        if self.notes.is_over() || data.trim_ascii().is_empty() {
             return Ok(());
         }
-        let (Ok(data), Ok(name)) = (std::str::from_utf8(data), fields.name.map(std::str::from_utf8).transpose()) else {
+        let (Ok(data), Ok(name)) = (std::str::from_utf8(data), name.map(std::str::from_utf8).transpose()) else {
             return Err(Garbage("an event of the stream is not UTF-8".into()));
         };
         let mut events = std::mem::take(&mut self.events);
@@ -110,58 +129,20 @@ impl Foreign {
 
     /// Notes what the vendor said, lets the filters at it, and writes it down.
     fn pass(&mut self, mut event: Event, turn: &mut Turn<'_>) {
-        if self.is_over() {
+        if self.notes.is_over() {
             return;
         }
-        self.note(&event);
+        self.notes.take(&event);
         (turn.on_event)(&mut event);
         match &event {
-            Event::Failed { kind, message } => turn.out.extend(error_event(self.surface, kind, message, kind)),
+            Event::Failed { kind, message } => {
+                self.encoder.fail(&Failure { code: kind, message, kind }, turn.out);
+            }
             Event::Usage(usage) => {
                 let cost = if self.wants_usage { (turn.price)(usage) } else { None };
                 self.encoder.event(&event, cost, turn.out);
             }
             _ => self.encoder.event(&event, None, turn.out),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended | Phase::Failed { .. })
-    }
-
-    fn note(&mut self, event: &Event) {
-        match event {
-            Event::Start { .. } => {}
-            Event::Text { choice, text } | Event::Thinking { choice, text, .. } | Event::Refusal { choice, text } => {
-                self.said(*choice, text);
-            }
-            Event::ToolArguments { choice, json, .. } => self.said(*choice, json),
-            Event::ToolStart { choice, .. } => self.begun(*choice),
-            Event::RedactedThinking { .. } => self.begun(0),
-            Event::Stop { choice, .. } => {
-                self.begun(*choice);
-                self.speaking.retain(|speaking| speaking != choice);
-                self.stopped = true;
-            }
-            Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Failed { kind, message } => {
-                self.phase = Phase::Failed { kind: kind.clone(), message: message.clone() };
-            }
-            Event::End => self.phase = Phase::Ended,
-        }
-    }
-
-    fn said(&mut self, choice: u32, text: &str) {
-        if !text.is_empty() {
-            self.begun(choice);
-            self.output_chars += text.chars().count() as u64;
-        }
-    }
-
-    fn begun(&mut self, choice: u32) {
-        self.phase = Phase::Content;
-        if !self.speaking.contains(&choice) {
-            self.speaking.push(choice);
         }
     }
 }
@@ -176,9 +157,6 @@ struct Turn<'a> {
 impl fmt::Debug for Foreign {
     /// Without the events, which are content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { usage, output_chars, stopped, .. } = self;
-        let mut debug = f.debug_struct("Foreign");
-        debug.field("usage", usage).field("output_chars", output_chars).field("stopped", stopped);
-        debug.finish_non_exhaustive()
+        f.debug_struct("Foreign").field("notes", &self.notes).finish_non_exhaustive()
     }
 }

@@ -2,18 +2,15 @@
 //!
 //! It parses an event only where something may depend on it; most are looked through and left.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tollgate_api::{Cost, Surface, Usage};
+use tollgate_api::{Framing, Usage};
 
-use crate::dialect::{Dialect, Garbage};
-use crate::object::{members, span_in};
-use crate::patch::{Patch, Text, apply};
-use crate::relay::{Phase, Price, error_event};
+use crate::dialect::{Dialect, Failure, Garbage};
+use crate::relay::{Phase, Price};
 use crate::scan::Needles;
 use crate::sse::Fields;
+use crate::witness::with_cost;
 
 /// What becomes of an event.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +28,6 @@ pub(crate) enum Fate {
 /// What has come of the answer so far.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    surface: Surface,
     wants_usage: bool,
     needles: Needles,
     pub(crate) phase: Phase,
@@ -86,9 +82,8 @@ struct Delta<'a> {
 }
 
 impl Judge {
-    pub(crate) fn new(surface: Surface, wants_usage: bool) -> Self {
+    pub(crate) fn new(wants_usage: bool) -> Self {
         Self {
-            surface,
             wants_usage,
             needles: Needles::new(),
             phase: Phase::Waiting,
@@ -142,36 +137,31 @@ impl Judge {
             self.phase = Phase::Content;
         }
         let Some(reported) = chunk.usage else { return Ok(Fate::Keep) };
-        let Some(usage) = dialect(self.surface).usage(data) else { return Ok(Fate::Keep) };
+        let Some(usage) = Dialect::OpenAi.usage(data) else { return Ok(Fate::Keep) };
         self.usage = Some(usage);
         if !self.wants_usage {
             let for_us_alone = chunk.choices.is_none_or(|choices| choices.is_empty());
             return Ok(if for_us_alone { Fate::Drop } else { Fate::Keep });
         }
         let Some(cost) = price(&usage) else { return Ok(Fate::Keep) };
+        let data = std::str::from_utf8(data).unwrap_or_default();
         Ok(with_cost(data, reported.get(), cost).map_or(Fate::Keep, Fate::Data))
     }
 
     /// The vendor gave up. Its own event goes on where clients know it for an error.
     fn fail(&mut self, data: &[u8]) -> Fate {
-        let error = dialect(self.surface).error(200, data);
+        let error = Dialect::OpenAi.error(200, data);
         let known =
             serde_json::from_slice::<Chunk<'_>>(data).is_ok_and(|chunk| chunk.error.is_some_and(says_something));
         let fate = if known {
             Fate::Keep
         } else {
             let code = error.code.as_deref().unwrap_or(&error.kind);
-            Fate::Event(error_event(self.surface, code, &error.message, &error.kind))
+            let failure = Failure { code, message: &error.message, kind: &error.kind };
+            Fate::Event(Dialect::OpenAi.failure(&failure, Framing::Sse).into())
         };
         self.phase = Phase::Failed { kind: error.kind, message: error.message };
         fate
-    }
-}
-
-/// The dialect whose bytes can go to this surface as they are.
-fn dialect(surface: Surface) -> Dialect {
-    match surface {
-        Surface::ChatCompletions => Dialect::OpenAi,
     }
 }
 
@@ -202,20 +192,4 @@ impl Delta<'_> {
 /// Whether a value is more than a way to say nothing.
 fn says_something(json: &RawValue) -> bool {
     !matches!(json.get(), "\"\"" | "[]" | "{}" | "null" | "false")
-}
-
-/// The chunk with the cost in its usage, in place of a cost that the vendor wrote there.
-fn with_cost(data: &[u8], usage: &str, cost: Cost) -> Option<Vec<u8>> {
-    let data = std::str::from_utf8(data).ok()?;
-    let members = members(usage).ok()?;
-    let cost = Cow::Owned(cost.total().to_string());
-    let open = span_in(data, usage).start + 1;
-    let patch = match members.iter().find(|member| member.name == "cost") {
-        Some(member) => Patch::replace(span_in(data, member.value), cost),
-        None => {
-            let text = Text::Member { name: "cost", value: cost, comma: !members.is_empty() };
-            Patch { place: open..open, text }
-        }
-    };
-    Some(apply(data.as_bytes(), [patch].into_iter().collect()))
 }

@@ -5,22 +5,31 @@
 
 mod anthropic;
 mod complaint;
+mod converse;
 mod depth;
 pub mod dialect;
 mod foreign;
+mod frames;
+mod gemini;
+mod interactions;
 mod json;
 mod judge;
+mod losses;
 pub mod neutral;
+mod notes;
 mod object;
 mod openai;
 mod passthrough;
 mod patch;
 pub mod relay;
 pub mod request;
+mod responses;
 mod scan;
 mod splice;
 pub mod sse;
+mod witness;
 
-pub use dialect::{AnswerHead, Decode, Dialect, Encode, Garbage, VendorError, assemble, encoder};
-pub use relay::{Out, Phase, Relay, error_event};
+pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, VendorError};
+pub use losses::Losses;
+pub use relay::{Out, Phase, Relay};
 pub use splice::splice;

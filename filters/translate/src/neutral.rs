@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use tollgate_api::Seal;
+
 pub use crate::json::{Json, Members};
 
 /// A request.
@@ -31,6 +33,10 @@ pub struct Request {
     pub format: Option<Format>,
     /// How hard to think.
     pub reasoning: Option<Reasoning>,
+    /// How much to say (`low`, `medium`, `high`).
+    pub verbosity: Option<String>,
+    /// How fast, and for how much.
+    pub tier: Option<TierAsked>,
     /// Whom the client acts for.
     pub user: Option<String>,
     /// Top-level members that were not understood, as they came.
@@ -71,7 +77,9 @@ pub enum Content {
     Text(String),
     /// A picture.
     Image(Source),
-    /// A file, such as a PDF.
+    /// Something to listen to.
+    Audio(Source),
+    /// A file, such as a PDF or a film: what its media type says.
     Document {
         /// Its bytes or where they are.
         source: Source,
@@ -86,6 +94,8 @@ pub enum Content {
         name: String,
         /// JSON text; empty for a call without arguments.
         arguments: String,
+        /// The vendor's seal over the thinking that led to it.
+        seal: Option<Seal>,
     },
     /// What a tool answered.
     ToolResult {
@@ -101,10 +111,10 @@ pub enum Content {
         /// The text.
         text: String,
         /// The vendor's seal over it.
-        signature: Option<String>,
+        seal: Option<Seal>,
     },
     /// Sealed reasoning, given back.
-    RedactedThinking(String),
+    RedactedThinking(Seal),
 }
 
 /// Where the bytes of an image or a file are.
@@ -137,6 +147,15 @@ pub enum Tool {
         /// `cache_control`.
         cache: Option<Json>,
     },
+    /// One that the client runs and whose argument is plain text (OpenAI's `custom`).
+    Freeform {
+        /// Its name.
+        name: String,
+        /// What it is for.
+        description: Option<String>,
+        /// The grammar that its text must follow, in OpenAI's words.
+        format: Option<Json>,
+    },
     /// One that the vendor runs, in that vendor's words.
     Hosted(Json),
 }
@@ -165,10 +184,33 @@ pub struct Sampling {
     pub top_p: Option<serde_json::Number>,
     /// Sequences that end the answer.
     pub stop: Vec<String>,
+    /// Of how many of the likeliest tokens one is drawn.
+    pub top_k: Option<serde_json::Number>,
+    /// How much a token's frequency so far speaks against it.
+    pub frequency_penalty: Option<serde_json::Number>,
+    /// How much its presence so far does.
+    pub presence_penalty: Option<serde_json::Number>,
     /// For repeatable answers.
     pub seed: Option<i64>,
     /// How many answers.
     pub choices: Option<u64>,
+    /// Whether to say how likely each token was, and so of how many others beside it.
+    pub logprobs: Option<u64>,
+}
+
+/// How fast, and for how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TierAsked {
+    /// As the vendor, or the client's contract with it, decides.
+    Auto,
+    /// The ordinary one.
+    Default,
+    /// Cheaper, when there is room.
+    Flex,
+    /// Dearer, and sooner.
+    Priority,
+    /// A word of one vendor.
+    Other(String),
 }
 
 /// The shape that an answer must have.

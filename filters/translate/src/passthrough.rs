@@ -1,69 +1,137 @@
 //! A stream that is already in the client's format: its bytes go on as they came.
 //!
 //! Events that stand next to each other in a chunk leave as one slice of it. What an event means
-//! is for the judge.
+//! is for the judge, or for the witness of a dialect that has none.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::de::IgnoredAny;
-use tollgate_api::{Surface, Usage};
+use tollgate_api::{Call, Framing, Usage};
 
-use crate::dialect::Garbage;
+use crate::dialect::{Dialect, Failure, Garbage};
+use crate::frames;
 use crate::judge::{Fate, Judge};
 use crate::relay::{Out, Phase, Price};
 use crate::sse::{Fields, Frame, Raw, Splitter, TooLong};
+use crate::witness::Witness;
 
 const END: &[u8] = b"data: [DONE]\n\n";
 
 #[derive(Debug)]
 pub(crate) struct Passthrough {
-    splitter: Splitter,
-    judge: Judge,
+    dialect: Dialect,
+    framing: Framing,
+    cut: Cut,
+    eye: Eye,
+}
+
+/// How the upstream's events are told apart.
+#[derive(Debug)]
+enum Cut {
+    Sse(Splitter),
+    Frames(frames::Splitter),
+}
+
+/// Who says what an event means.
+#[derive(Debug)]
+enum Eye {
+    /// Chat completions, by looking for a few words: most events are not parsed.
+    Judge(Box<Judge>),
+    /// Every other dialect, by decoding.
+    Witness(Box<Witness>),
+}
+
+impl Eye {
+    fn event(&mut self, fields: &Fields<'_>, price: Price<'_>) -> Result<Fate, Garbage> {
+        match self {
+            Self::Judge(judge) => judge.event(fields, price),
+            Self::Witness(witness) => witness.event(fields.name, fields.data.as_deref().unwrap_or_default(), price),
+        }
+    }
+
+    fn phase(&self) -> &Phase {
+        match self {
+            Self::Judge(judge) => &judge.phase,
+            Self::Witness(witness) => &witness.notes.phase,
+        }
+    }
+
+    /// What follows the last event, once it is out.
+    fn close(&mut self) -> Bytes {
+        match self {
+            Self::Judge(_) => Bytes::new(),
+            Self::Witness(witness) => witness.close(),
+        }
+    }
 }
 
 impl Passthrough {
-    pub(crate) fn new(surface: Surface, wants_usage: bool) -> Self {
-        Self { splitter: Splitter::default(), judge: Judge::new(surface, wants_usage) }
+    /// For an upstream of `dialect`, which is that of the call's surface.
+    pub(crate) fn new(dialect: Dialect, call: &Call) -> Self {
+        let eye = match dialect {
+            Dialect::OpenAi => Eye::Judge(Box::new(Judge::new(call.wants_usage))),
+            _ => Eye::Witness(Box::new(Witness::new(dialect, call.framing))),
+        };
+        let cut = match dialect.framing() {
+            Framing::EventStream => Cut::Frames(frames::Splitter::default()),
+            _ => Cut::Sse(Splitter::default()),
+        };
+        Self { dialect, framing: call.framing, cut, eye }
     }
 
     pub(crate) fn phase(&self) -> &Phase {
-        &self.judge.phase
+        self.eye.phase()
     }
 
     pub(crate) fn usage(&self) -> Option<Usage> {
-        self.judge.usage
+        match &self.eye {
+            Eye::Judge(judge) => judge.usage,
+            Eye::Witness(witness) => witness.notes.usage,
+        }
     }
 
     pub(crate) fn output_chars(&self) -> u64 {
-        self.judge.output_chars
+        match &self.eye {
+            Eye::Judge(judge) => judge.output_chars,
+            Eye::Witness(witness) => witness.notes.output_chars,
+        }
     }
 
     pub(crate) fn push(&mut self, chunk: &Bytes, price: Price<'_>, out: &mut Out) -> Result<(), Garbage> {
-        let mut run = Run { chunk, range: 0..0, out };
-        let mut feed = self.splitter.feed(chunk);
-        while let Some(frame) = feed.next()? {
-            let fields = frame.fields();
-            match self.judge.event(&fields, price)? {
-                Fate::Keep => run.keep(frame.raw),
-                Fate::Drop => {}
-                Fate::Data(data) => run.put(rewritten(&frame, &fields, &data)),
-                Fate::Event(event) => run.put(event),
-            }
+        let Self { cut, eye, .. } = self;
+        match cut {
+            Cut::Sse(splitter) => pass_events(splitter, eye, chunk, price, out)?,
+            Cut::Frames(splitter) => pass_frames(splitter, eye, chunk, price, out)?,
         }
+        out.push(self.eye.close());
         Ok(())
     }
 
     pub(crate) fn end(&mut self, price: Price<'_>, out: &mut Out) -> Result<(), Garbage> {
-        if let Some(frame) = self.splitter.finish() {
+        if let Cut::Sse(splitter) = &mut self.cut
+            && let Some(frame) = splitter.finish()
+        {
             self.last(&frame, price, out)?;
         }
-        if self.judge.stopped && !self.judge.is_over() {
-            self.judge.phase = Phase::Ended;
-            out.push(Bytes::from_static(END));
+        match &mut self.eye {
+            Eye::Judge(judge) if judge.stopped && !judge.is_over() => {
+                judge.phase = Phase::Ended;
+                out.push(Bytes::from_static(END));
+            }
+            Eye::Witness(witness) if witness.notes.may_end() && !witness.notes.is_over() => {
+                witness.notes.phase = Phase::Ended;
+            }
+            _ => {}
         }
+        out.push(self.eye.close());
         Ok(())
+    }
+
+    /// The last event where an answer cannot be finished.
+    pub(crate) fn fail(&mut self, failure: &Failure<'_>) -> Bytes {
+        self.dialect.failure(failure, self.framing).into()
     }
 
     /// An event that the upstream closed without a blank line; half an event is not for the client.
@@ -74,7 +142,7 @@ impl Passthrough {
         if !whole {
             return Ok(());
         }
-        match self.judge.event(&fields, price)? {
+        match self.eye.event(&fields, price)? {
             Fate::Keep => out.push(event_of(&fields, data)),
             Fate::Drop => {}
             Fate::Data(data) => out.push(event_of(&fields, &data)),
@@ -82,6 +150,45 @@ impl Passthrough {
         }
         Ok(())
     }
+}
+
+fn pass_events(
+    splitter: &mut Splitter,
+    eye: &mut Eye,
+    chunk: &Bytes,
+    price: Price<'_>,
+    out: &mut Out,
+) -> Result<(), Garbage> {
+    let mut run = Run { chunk, range: 0..0, out };
+    let mut feed = splitter.feed(chunk);
+    while let Some(frame) = feed.next()? {
+        let fields = frame.fields();
+        match eye.event(&fields, price)? {
+            Fate::Keep => run.keep(frame.raw),
+            Fate::Drop => {}
+            Fate::Data(data) => run.put(rewritten(&frame, &fields, &data)),
+            Fate::Event(event) => run.put(event),
+        }
+    }
+    Ok(())
+}
+
+fn pass_frames(
+    splitter: &mut frames::Splitter,
+    eye: &mut Eye,
+    chunk: &Bytes,
+    price: Price<'_>,
+    out: &mut Out,
+) -> Result<(), Garbage> {
+    splitter.push(chunk);
+    while let Some(frame) = splitter.next()? {
+        let fields = Fields { name: Some(frame.name.as_bytes()), data: Some(Cow::Borrowed(&frame.data)) };
+        // A frame is sealed by its checksums: it goes on as it came, or not at all.
+        if eye.event(&fields, price)? != Fate::Drop {
+            out.push(frame.raw);
+        }
+    }
+    Ok(())
 }
 
 impl From<TooLong> for Garbage {

@@ -3,11 +3,10 @@
 //! It opens and closes nothing. What the stream came to is read off it afterwards.
 
 use bytes::{Bytes, BytesMut};
-use serde_json::json;
 use smallvec::SmallVec;
-use tollgate_api::{Cost, Event, Surface, Usage};
+use tollgate_api::{Call, Cost, Event, Usage};
 
-use crate::dialect::{AnswerHead, Dialect, Garbage};
+use crate::dialect::{AnswerHead, Dialect, Failure, Garbage};
 use crate::foreign::Foreign;
 use crate::passthrough::Passthrough;
 
@@ -49,16 +48,16 @@ enum Way {
 }
 
 impl Relay {
-    /// For an upstream that speaks the surface's own format, where no filter sees events.
+    /// For an upstream that speaks the dialect of the call's surface, where no filter sees events.
     #[must_use]
-    pub fn passthrough(surface: Surface, wants_usage: bool) -> Self {
-        Self(Way::Passthrough(Box::new(Passthrough::new(surface, wants_usage))))
+    pub fn passthrough(dialect: Dialect, call: &Call) -> Self {
+        Self(Way::Passthrough(Box::new(Passthrough::new(dialect, call))))
     }
 
     /// For any other upstream, or where a filter sees events.
     #[must_use]
-    pub fn foreign(dialect: Dialect, surface: Surface, head: AnswerHead, wants_usage: bool) -> Self {
-        Self(Way::Foreign(Box::new(Foreign::new(dialect, surface, head, wants_usage))))
+    pub fn foreign(dialect: Dialect, head: &AnswerHead, call: &Call) -> Self {
+        Self(Way::Foreign(Box::new(Foreign::new(dialect, head, call))))
     }
 
     /// Takes the next bytes of the upstream and appends what the client gets for them.
@@ -92,6 +91,15 @@ impl Relay {
                 way.end(price, on_event, out);
                 Ok(())
             }
+        }
+    }
+
+    /// The last event where the answer cannot be finished. No end mark follows it.
+    #[must_use]
+    pub fn fail(&mut self, failure: &Failure<'_>) -> Bytes {
+        match &mut self.0 {
+            Way::Passthrough(way) => way.fail(failure),
+            Way::Foreign(way) => way.fail(failure),
         }
     }
 
@@ -160,17 +168,6 @@ impl Out {
     }
 }
 
-/// The surface's last event where an answer cannot be finished. No end mark follows it.
-#[must_use]
-pub fn error_event(surface: Surface, code: &str, message: &str, kind: &str) -> Bytes {
-    match surface {
-        Surface::ChatCompletions => {
-            let error = json!({"error": {"message": message, "type": kind, "param": null, "code": code}});
-            format!("data: {error}\n\n").into()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,17 +185,5 @@ mod tests {
         out.push(piece);
         assert_eq!((out.len(), out.take()), (18, Bytes::from_static(b"data: 1\n\ndata: 1\n\n")));
         assert!(out.take().is_empty());
-    }
-
-    #[test]
-    fn an_error_event_is_one_that_openai_clients_raise() {
-        let event = error_event(Surface::ChatCompletions, "upstream_cut", "It \"broke\"\noff.", "api_error");
-        let text = std::str::from_utf8(&event).expect("UTF-8");
-        let data = text.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\n\n")).expect("one data line");
-        let read: serde_json::Value = serde_json::from_str(data).expect("JSON");
-        assert_eq!(
-            read,
-            json!({"error": {"message": "It \"broke\"\noff.", "type": "api_error", "param": null, "code": "upstream_cut"}})
-        );
     }
 }

@@ -27,7 +27,7 @@ type Changes<'a> = SmallVec<[Change<'a>; 4]>;
 /// The body to send to an upstream that speaks the call's own surface.
 ///
 /// `model` is the upstream's name for the model; without one, the call's. It stands above any edit
-/// of `model`. With `ask_usage` a streamed call asks for usage, whatever the client asked. All
+/// of `model`, and nowhere where the path says it. With `ask_usage` a streamed call asks for usage, whatever the client asked. All
 /// other bytes are the client's; where nothing changes, so is the buffer.
 #[must_use]
 pub fn splice(call: &Call, edits: &[Edit], model: Option<&str>, ask_usage: bool) -> Bytes {
@@ -43,8 +43,10 @@ pub fn splice(call: &Call, edits: &[Edit], model: Option<&str>, ask_usage: bool)
     } else if asks {
         patches.extend(asking_in_place(call));
     }
-    if !names(call.body.get(call.spans.model.clone()).unwrap_or_default(), model) {
-        patches.push(Patch { place: call.spans.model.clone(), text: Text::Quoted(model) });
+    if let Some(place) = &call.spans.model
+        && !names(call.body.get(place.clone()).unwrap_or_default(), model)
+    {
+        patches.push(Patch { place: place.clone(), text: Text::Quoted(model) });
     }
     if patches.is_empty() { call.body.clone() } else { apply(&call.body, patches).into() }
 }
@@ -171,12 +173,13 @@ fn names(json: &[u8], model: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tollgate_api::Surface;
+    use tollgate_api::{Address, Surface};
 
     use super::*;
 
     fn call(body: &str) -> Call {
-        crate::request::read(Surface::ChatCompletions, Bytes::copy_from_slice(body.as_bytes())).expect(body)
+        crate::request::read(&Address::of(Surface::ChatCompletions), Bytes::copy_from_slice(body.as_bytes()))
+            .expect(body)
     }
 
     fn edit(member: &str, value: Option<&str>) -> Edit {

@@ -1,8 +1,12 @@
 //! Answers read and written: each test is named after what went wrong in a gateway.
 
+mod plain;
+
 use serde_json::{Value, json};
-use tollgate_api::{Event, StopReason, Surface};
-use tollgate_translate::{AnswerHead, Dialect, Garbage, assemble};
+use tollgate_api::{Event, Seal, Sealer, StopReason};
+use tollgate_translate::{AnswerHead, Dialect, Garbage};
+
+use plain::plain;
 
 fn try_read(dialect: Dialect, payloads: &[Value]) -> Result<Vec<Event>, Garbage> {
     let (mut decoder, mut events) = (dialect.decoder(), Vec::new());
@@ -210,7 +214,7 @@ fn reasoning_is_read_under_every_name_and_once() {
     ];
     for delta in table {
         let events = openai(&[json!({ "delta": delta })]);
-        let expected = Event::Thinking { choice: 0, text: "why".into(), signature: None };
+        let expected = Event::Thinking { choice: 0, text: "why".into(), seal: None };
         assert_eq!(events[1..], [expected], "{delta}");
     }
 }
@@ -236,19 +240,19 @@ fn a_whole_answer_is_gathered_in_openais_shape() {
     let thinking = |text: &str, signature: Option<&str>| Event::Thinking {
         choice: 0,
         text: text.into(),
-        signature: signature.map(Into::into),
+        seal: signature.map(|data| Seal::new(Sealer::Anthropic, data)),
     };
     let events = [
         thinking("be", None),
         thinking("cause", Some("seal")),
-        Event::RedactedThinking { data: "hidden".into() },
-        Event::ToolStart { choice: 0, index: 0, id: "a".into(), name: "f".into() },
+        Event::RedactedThinking { seal: Seal::new(Sealer::Anthropic, "hidden") },
+        Event::ToolStart { choice: 0, index: 0, id: "a".into(), name: "f".into(), seal: None },
         Event::ToolArguments { choice: 0, index: 0, json: "{}".into() },
         Event::Stop { choice: 0, reason: StopReason::ToolUse, sequence: None },
         Event::End,
     ];
     let head = AnswerHead { id: "i".into(), model: "m".into(), created: 7 };
-    let body = assemble(Surface::ChatCompletions, head, &events, None);
+    let body = Dialect::OpenAi.assemble(&head, &plain(false), &events, None);
     let expected = json!({
         "id": "i", "object": "chat.completion", "created": 7, "model": "m",
         "choices": [{

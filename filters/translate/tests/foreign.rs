@@ -1,9 +1,13 @@
 //! A stream that is decoded and written anew: what filters see of it, and how it ends.
 
+mod plain;
+
 use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Cost, Event, Money, Surface, Usage};
+use tollgate_api::{Cost, Event, Money, Usage};
 use tollgate_translate::{AnswerHead, Dialect, Garbage, Out, Phase, Relay};
+
+use plain::plain as call;
 
 const START: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude\",\"content\":[],\"stop_reason\":null,\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n";
 const BLOCK: &str = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
@@ -30,7 +34,7 @@ fn cents(_: &Usage) -> Option<Cost> {
 
 fn relay(stream: &str, wants_usage: bool, on_event: &mut dyn FnMut(&mut Event)) -> Came {
     let head = AnswerHead { id: "answer".into(), model: "m".into(), created: 1 };
-    let mut relay = Relay::foreign(Dialect::Anthropic, Surface::ChatCompletions, head, wants_usage);
+    let mut relay = Relay::foreign(Dialect::Anthropic, &head, &call(wants_usage));
     let mut out = Out::default();
     let result = relay
         .push(Bytes::copy_from_slice(stream.as_bytes()), &cents, on_event, &mut out)

@@ -1,11 +1,14 @@
 //! Bytes that nobody should send: nothing panics, and time stays in proportion to length.
 
+mod plain;
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tollgate_api::Surface;
-use tollgate_translate::{AnswerHead, Dialect, assemble, encoder};
+use tollgate_translate::{AnswerHead, Dialect, Losses};
+
+use plain::plain;
 
 const BOTH: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
 
@@ -115,17 +118,17 @@ fn swallow(text: &str) {
         let _ = dialect.whole(text.as_bytes(), &mut events);
         let _ = dialect.decoder().event(None, text, &mut events);
         let _ = (dialect.usage(text.as_bytes()), dialect.error(500, text.as_bytes()));
-        let (mut encoder, mut out) = (encoder(Surface::ChatCompletions, head(), true), Vec::new());
+        let (mut encoder, mut out) = (Dialect::OpenAi.encoder(&head(), &plain(true)), Vec::new());
         events.iter().for_each(|event| encoder.event(event, None, &mut out));
         for payload in String::from_utf8(out).expect("UTF-8").split_terminator("\n\n") {
             let data = payload.strip_prefix("data: ").expect("our own framing");
             assert!(data == "[DONE]" || serde_json::from_str::<Value>(data).is_ok(), "{data}");
         }
-        let body = assemble(Surface::ChatCompletions, head(), &events, None);
+        let body = Dialect::OpenAi.assemble(&head(), &plain(false), &events, None);
         assert!(serde_json::from_slice::<Value>(&body).is_ok());
-        let Ok(request) = dialect.read(text.as_bytes()) else { continue };
+        let Ok(request) = dialect.read(text.as_bytes(), &[], &mut Losses::default()) else { continue };
         for other in BOTH {
-            if let Ok(body) = other.write(&request) {
+            if let Ok(body) = other.write(&request, &mut Losses::default()) {
                 assert!(serde_json::from_slice::<Value>(&body).is_ok(), "{text}");
             }
         }
@@ -149,7 +152,7 @@ proptest! {
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         swallow(&String::from_utf8_lossy(&bytes));
         for dialect in BOTH {
-            let _ = (dialect.error(400, &bytes), dialect.whole(&bytes, &mut Vec::new()), dialect.read(&bytes));
+            let _ = (dialect.error(400, &bytes), dialect.whole(&bytes, &mut Vec::new()), dialect.read(&bytes, &[], &mut Losses::default()));
         }
     }
 }

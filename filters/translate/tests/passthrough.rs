@@ -1,9 +1,13 @@
 //! A stream in the client's own format, and the traps that vendors lay in it.
 
+mod plain;
+
 use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Cost, Money, Surface, Usage};
-use tollgate_translate::{Garbage, Out, Phase, Relay};
+use tollgate_api::{Cost, Money, Usage};
+use tollgate_translate::{Dialect, Garbage, Out, Phase, Relay};
+
+use plain::plain;
 
 /// What a stream came to.
 #[derive(Debug, PartialEq)]
@@ -25,7 +29,7 @@ fn cents(_: &Usage) -> Option<Cost> {
 }
 
 fn relay<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, wants_usage: bool, price: fn(&Usage) -> Option<Cost>) -> Came {
-    let mut relay = Relay::passthrough(Surface::ChatCompletions, wants_usage);
+    let mut relay = Relay::passthrough(Dialect::OpenAi, &plain(wants_usage));
     let mut out = Out::default();
     let mut result = Ok(());
     for chunk in chunks {
@@ -80,7 +84,7 @@ fn content_begins_with_the_first_thing_to_read_or_to_call() {
     let azure = "data: {\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]}\n\n";
     assert_eq!(whole(&[": hello\n\n", azure, ROLE].concat()).phase, Phase::Waiting);
     let empty = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n";
-    let mut relay = Relay::passthrough(Surface::ChatCompletions, false);
+    let mut relay = Relay::passthrough(Dialect::OpenAi, &plain(false));
     relay.push(empty.into(), &no_price, &mut |_| {}, &mut Out::default()).expect("a chunk");
     assert_eq!(relay.phase(), &Phase::Content);
 }
@@ -236,7 +240,7 @@ fn keep_alives_pass() {
 #[test]
 fn untouched_events_leave_as_one_slice_of_the_chunk() {
     let chunk = Bytes::from([ROLE, TEXT, TEXT, STOP, USAGE, DONE].concat());
-    let mut relay = Relay::passthrough(Surface::ChatCompletions, true);
+    let mut relay = Relay::passthrough(Dialect::OpenAi, &plain(true));
     let mut out = Out::default();
     relay.push(chunk.clone(), &no_price, &mut |_| {}, &mut out).expect("chunks");
     assert_eq!(out.take().as_ptr(), chunk.as_ptr());

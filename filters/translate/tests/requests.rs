@@ -1,15 +1,16 @@
 //! A chat request on its way to Anthropic: each test is named after what went wrong in a gateway.
 
 use serde_json::{Value, json};
-use tollgate_api::{Call, Caps, Code, Edit, Refusal, Spans, Surface};
-use tollgate_translate::Dialect;
+use tollgate_api::{Call, Caps, Code, Edit, Framing, Refusal, Spans, Surface};
+use tollgate_translate::{Dialect, Losses};
 
 fn call(body: &Value) -> Call {
     Call {
         body: body.to_string().into(),
         surface: Surface::ChatCompletions,
         model: "m".into(),
-        stream: false,
+        stream: body["stream"] == true,
+        framing: Framing::Sse,
         wants_usage: false,
         max_output: None,
         caps: Caps::default(),
@@ -17,6 +18,7 @@ fn call(body: &Value) -> Call {
         unbounded: None,
         end_user: None,
         tools: false,
+        drop_unsupported: false,
         spans: Spans::default(),
     }
 }
@@ -25,7 +27,7 @@ fn try_write(model: &str, mut body: Value) -> Result<Value, Refusal> {
     let members = body.as_object_mut().expect("an object");
     members.entry("messages").or_insert_with(|| json!([{"role": "user", "content": "hi"}]));
     let written = Dialect::Anthropic.request(&call(&body), &[], model)?;
-    Ok(serde_json::from_slice(&written).expect("JSON"))
+    Ok(serde_json::from_slice(&written.body).expect("JSON"))
 }
 
 fn write(body: Value) -> Value {
@@ -103,9 +105,10 @@ fn a_tool_without_a_schema_still_has_an_object_for_one() {
 fn a_schema_keeps_the_order_of_its_properties() {
     let body = r#"{"messages":[{"role":"user","content":"hi"}],"response_format":{"type":"json_schema",
         "json_schema":{"name":"n","schema":{"type":"object","properties":{"reason":{},"answer":{}}}}}}"#;
-    let mut read = Dialect::OpenAi.read(body.as_bytes()).expect("a request");
+    let mut read = Dialect::OpenAi.read(body.as_bytes(), &[], &mut Losses::default()).expect("a request");
     read.model = "claude-sonnet-4-5".into();
-    let written = String::from_utf8(Dialect::Anthropic.write(&read).expect("it can be said")).expect("UTF-8");
+    let written = String::from_utf8(Dialect::Anthropic.write(&read, &mut Losses::default()).expect("it can be said"))
+        .expect("UTF-8");
     let expected = r#""output_config":{"format":{"type":"json_schema","schema":{"type":"object","properties":{"reason":{},"answer":{}}}}}"#;
     assert!(written.contains(expected), "{written}");
 }
@@ -302,7 +305,7 @@ fn edits_of_filters_reach_a_foreign_vendor() {
         Edit { member: "max_tokens".into(), value: Some("3".into()) },
         Edit { member: "temperature".into(), value: None },
     ];
-    let written = Dialect::Anthropic.request(&call(&body), &edits, "claude-x").expect("it can be said");
+    let written = Dialect::Anthropic.request(&call(&body), &edits, "claude-x").expect("it can be said").body;
     let written: Value = serde_json::from_slice(&written).expect("JSON");
     assert_eq!((&written["max_tokens"], &written["temperature"]), (&json!(3), &Value::Null));
     let broken = [Edit { member: "top_p".into(), value: Some("{".into()) }];

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use tollgate_api::Sealer;
 
 use crate::json::Json;
 use crate::neutral::{Content, Part, Role, Source, Turn};
@@ -106,12 +107,17 @@ fn kind(content: &Content) -> Option<Kind<'_>> {
         Content::Text(text) => Kind::Text { text },
         Content::Image(from) => Kind::Image { source: source(from) },
         Content::Document { source: from, name } => Kind::Document { source: source(from), title: name.as_deref() },
-        Content::ToolCall { id, name, arguments } => Kind::ToolUse { id: call_id(id), name, input: input(arguments) },
+        Content::ToolCall { id, name, arguments, .. } => {
+            Kind::ToolUse { id: call_id(id), name, input: input(arguments) }
+        }
         Content::ToolResult { id, parts, failed } => {
             Kind::ToolResult { tool_use_id: call_id(id), content: blocks(parts), is_error: *failed }
         }
-        Content::Thinking { text, signature } => Kind::Thinking { thinking: text, signature: signature.as_deref()? },
-        Content::RedactedThinking(data) => Kind::RedactedThinking { data },
+        Content::Thinking { text, seal } => {
+            Kind::Thinking { thinking: text, signature: seal.as_ref()?.of(Sealer::Anthropic)? }
+        }
+        Content::RedactedThinking(seal) => Kind::RedactedThinking { data: seal.of(Sealer::Anthropic)? },
+        Content::Audio(_) => return None,
     })
 }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use tollgate_api::Refusal;
 
-use crate::json::{Json, Members, unsupported};
+use crate::json::{Json, Members};
+use crate::losses::Losses;
 
 /// What the client would miss in the answer.
 const REFUSED: [&str; 7] =
@@ -58,12 +59,9 @@ const OURS: [&str; 12] = [
 ];
 
 /// Refuses what cannot be said.
-pub(super) fn refuse(unknown: &Members) -> Result<(), Refusal> {
+pub(super) fn refuse(unknown: &Members, losses: &mut Losses) -> Result<(), Refusal> {
     let asked = |name: &&&str| unknown.get(**name).is_some_and(|value| !asks_nothing(name, value));
-    match REFUSED.iter().find(asked) {
-        Some(name) => Err(unsupported(name, "does not exist at Anthropic")),
-        None => Ok(()),
-    }
+    REFUSED.iter().filter(asked).try_for_each(|name| losses.lose(name, "does not exist at Anthropic"))
 }
 
 /// What is passed on.

@@ -1,6 +1,4 @@
-//! Anthropic Messages: requests read and written, answers read.
-//!
-//! Answers are not written here: no client surface speaks this dialect yet.
+//! Anthropic Messages: requests and answers, read and written.
 
 mod blocks;
 mod members;
@@ -11,8 +9,24 @@ mod thinking;
 mod usage;
 mod write;
 
-pub(crate) use read::{read_request, thinking};
-pub(crate) use stream::{Stream, whole};
+use tollgate_api::Framing;
+
+use crate::dialect::Tongue;
+
+pub(crate) use read::thinking;
 pub(crate) use thinking::effort;
-pub(crate) use usage::usage_of;
-pub(crate) use write::write_request;
+
+/// What this dialect knows how to do.
+pub(crate) static TONGUE: Tongue = Tongue {
+    name: "anthropic",
+    framing: Framing::Sse,
+    read: read::read_request,
+    write: write::write_request,
+    decoder: || Box::new(stream::Stream::default()),
+    whole: stream::whole,
+    usage: usage::usage_of,
+    encoder: |_, _| unimplemented!("the encoder"),
+    assemble: |_, _, _, _| Vec::new(),
+    failure: |_, _| Vec::new(),
+    shown_usage: |_| None,
+};

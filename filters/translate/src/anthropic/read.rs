@@ -1,9 +1,10 @@
 //! A Messages request, read into the neutral form.
 
 use serde::Deserialize;
-use tollgate_api::Refusal;
+use tollgate_api::{Edit, Refusal, Seal, Sealer};
 
 use crate::json::{self, Json, Object, TextOr, invalid, unsupported};
+use crate::losses::Losses;
 use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, Role, Sampling, Source, Tool, ToolChoice};
 
 #[derive(Deserialize)]
@@ -92,8 +93,9 @@ struct Thinking {
 }
 
 /// Reads a request.
-pub(crate) fn read_request(body: &[u8]) -> Result<Request, Refusal> {
+pub(super) fn read_request(body: &[u8], edits: &[Edit], _losses: &mut Losses) -> Result<Request, Refusal> {
     let mut object = Object::parse(body)?;
+    object.apply(edits)?;
     let mut request = Request {
         model: object.take("model")?.unwrap_or_default(),
         stream: object.take("stream")?.unwrap_or_default(),
@@ -171,14 +173,20 @@ fn part(block: Block, path: &str) -> Result<Part, Refusal> {
             id: block.id.ok_or_else(|| missing("id"))?,
             name: block.name.ok_or_else(|| missing("name"))?,
             arguments: block.input.map_or_else(String::new, |input| input.text().to_owned()),
+            seal: None,
         },
         "tool_result" => Content::ToolResult {
             id: block.tool_use_id.ok_or_else(|| missing("tool_use_id"))?,
             parts: block.content.map(|content| parts(content, path)).transpose()?.unwrap_or_default(),
             failed: block.is_error.unwrap_or_default(),
         },
-        "thinking" => Content::Thinking { text: block.thinking.unwrap_or_default(), signature: block.signature },
-        "redacted_thinking" => Content::RedactedThinking(block.data.ok_or_else(|| missing("data"))?),
+        "thinking" => Content::Thinking {
+            text: block.thinking.unwrap_or_default(),
+            seal: block.signature.map(|signature| Seal::read(signature, Sealer::Anthropic)),
+        },
+        "redacted_thinking" => {
+            Content::RedactedThinking(Seal::read(block.data.ok_or_else(|| missing("data"))?, Sealer::Anthropic))
+        }
         _ => return Err(unsupported(path, "is of a type that has no equivalent elsewhere")),
     };
     Ok(Part { content, cache: block.cache_control })

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tollgate_api::{Event, StopReason};
+use tollgate_api::{Event, Seal, Sealer, StopReason};
 
 use super::usage::Report;
 use crate::complaint;
@@ -116,7 +116,7 @@ struct Call {
 }
 
 /// Reads a whole answer.
-pub(crate) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Garbage> {
+pub(super) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Garbage> {
     let message: Message<'_> = serde_json::from_slice(body).map_err(|error| garbage("the body", &error))?;
     if let Some(error) = message.error {
         out.push(failed(error));
@@ -192,7 +192,7 @@ impl Stream {
             "thinking" => out.extend(thinking(block.thinking, block.signature)),
             "redacted_thinking" => {
                 let data = Text::said(block.data).unwrap_or_default();
-                out.push(Event::RedactedThinking { data });
+                out.push(Event::RedactedThinking { seal: Seal::new(Sealer::Anthropic, data) });
             }
             "tool_use" => self.call(index, block, out)?,
             _ => {}
@@ -211,7 +211,7 @@ impl Stream {
         self.open.insert(index, Call { number, whole: Some(whole) });
         let id = Text::said(block.id).unwrap_or_else(|| format!("toolu_{number}"));
         let name = Text::said(block.name).unwrap_or_default();
-        out.push(Event::ToolStart { choice: 0, index: number, id, name });
+        out.push(Event::ToolStart { choice: 0, index: number, id, name, seal: None });
         Ok(())
     }
 
@@ -268,7 +268,8 @@ fn text(piece: Option<Text<'_>>) -> Option<Event> {
 fn thinking(piece: Option<Text<'_>>, signature: Option<Text<'_>>) -> Option<Event> {
     let (text, signature) = (Text::said(piece), Text::said(signature));
     let something = text.is_some() || signature.is_some();
-    something.then(|| Event::Thinking { choice: 0, text: text.unwrap_or_default(), signature })
+    let seal = signature.map(|signature| Seal::new(Sealer::Anthropic, signature));
+    something.then(|| Event::Thinking { choice: 0, text: text.unwrap_or_default(), seal })
 }
 
 fn stop_reason(word: &str) -> StopReason {

@@ -92,9 +92,8 @@ fn calls_tools(turn: &Turn) -> bool {
 }
 
 fn begins_sealed(turn: &Turn) -> bool {
-    let sealed = |content: &Content| {
-        matches!(content, Content::Thinking { signature: Some(_), .. } | Content::RedactedThinking(_))
-    };
+    let sealed =
+        |content: &Content| matches!(content, Content::Thinking { seal: Some(_), .. } | Content::RedactedThinking(_));
     turn.parts.first().is_some_and(|part| sealed(&part.content))
 }
 

@@ -71,12 +71,13 @@ impl Report {
             output: count(self.output_tokens).saturating_add(compaction.output),
             reasoning: count(self.output_tokens_details.unwrap_or_default().thinking_tokens),
             source: UsageSource::Reported,
+            ..Usage::default()
         }
     }
 }
 
 /// The usage of a whole answer; the rest of the body is skipped over.
-pub(crate) fn usage_of(body: &[u8]) -> Option<Usage> {
+pub(super) fn usage_of(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Whole {
         usage: Option<Report>,

@@ -12,6 +12,7 @@ use super::members;
 use super::model::Version;
 use super::thinking::{Plan, Thinking};
 use crate::json::{Json, invalid, unsupported};
+use crate::losses::Losses;
 use crate::neutral::{Effort, Format, Request, Tool, ToolChoice};
 
 #[derive(Serialize)]
@@ -90,10 +91,10 @@ struct Metadata<'a> {
 }
 
 /// Writes a request.
-pub(crate) fn write_request(request: &Request) -> Result<Vec<u8>, Refusal> {
-    members::refuse(&request.unknown)?;
+pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Vec<u8>, Refusal> {
+    members::refuse(&request.unknown, losses)?;
     if request.sampling.choices.is_some_and(|n| n > 1) {
-        return Err(unsupported("n", "above 1 does not exist at Anthropic"));
+        losses.lose("n", "above 1 does not exist at Anthropic")?;
     }
     let version = Version::of(&request.model);
     let plan = Plan::of(request, version);
@@ -146,7 +147,9 @@ fn tools(tools: &[Tool], version: Version) -> Result<Vec<WireTool<'_>>, Refusal>
             cache_control: cache.as_ref(),
         }),
         Tool::Hosted(json) if is_anthropics(json) => Ok(WireTool::Hosted(json)),
-        Tool::Hosted(_) => Err(unsupported(&format!("tools[{i}]"), "is of a type that does not exist at Anthropic")),
+        Tool::Hosted(_) | Tool::Freeform { .. } => {
+            Err(unsupported(&format!("tools[{i}]"), "is of a type that does not exist at Anthropic"))
+        }
     };
     tools.iter().enumerate().map(wire).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tollgate_api::{Cost, Event, StopReason, Usage};
+use tollgate_api::{Cost, Event, Seal, Sealer, StopReason, Usage};
 
 use super::chunks::finish_reason;
 use super::message::ThinkingBlock;
@@ -95,14 +95,15 @@ impl Gathered {
         match event {
             Event::Text { choice, text } => append(&mut self.choice(*choice).message.content, text),
             Event::Refusal { choice, text } => append(&mut self.choice(*choice).message.refusal, text),
-            Event::Thinking { choice, text, signature } => {
-                self.choice(*choice).message.think(text, signature.as_ref());
+            Event::Thinking { choice, text, seal } => {
+                self.choice(*choice).message.think(text, seal.as_ref());
             }
-            Event::RedactedThinking { data } => {
-                let block = ThinkingBlock::RedactedThinking { data: data.clone() };
+            Event::RedactedThinking { seal } => {
+                let data = seal.spelled_for(Sealer::Anthropic).into_owned();
+                let block = ThinkingBlock::RedactedThinking { data };
                 self.choice(0).message.thinking_blocks.push(block);
             }
-            Event::ToolStart { choice, index, id, name } => {
+            Event::ToolStart { choice, index, id, name, .. } => {
                 let function = Function { name: name.clone(), arguments: String::new() };
                 let call = Call { id: id.clone(), kind: "function", function, index: *index };
                 self.choice(*choice).message.tool_calls.push(call);
@@ -115,6 +116,7 @@ impl Gathered {
             }
             Event::Stop { choice, reason, sequence } => self.choice(*choice).stop(*reason, sequence.clone()),
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Cited { .. } | Event::Logprobs { .. } | Event::Image { .. } => {}
             Event::Start { .. } | Event::Failed { .. } | Event::End => {}
         }
     }
@@ -149,17 +151,18 @@ impl Default for Message {
 
 impl Message {
     /// Adds to the thinking, and to its last block until that is sealed.
-    fn think(&mut self, text: &str, seal: Option<&String>) {
+    fn think(&mut self, text: &str, seal: Option<&Seal>) {
+        let seal = seal.map(|seal| seal.spelled_for(Sealer::Anthropic).into_owned());
         if !text.is_empty() {
             append(&mut self.reasoning_content, text);
         }
         if let Some(ThinkingBlock::Thinking { thinking, signature: signature @ None }) = self.thinking_blocks.last_mut()
         {
             append(thinking, text);
-            *signature = seal.cloned();
+            *signature = seal;
             return;
         }
-        let block = ThinkingBlock::Thinking { thinking: Some(text.to_owned()), signature: seal.cloned() };
+        let block = ThinkingBlock::Thinking { thinking: Some(text.to_owned()), signature: seal };
         self.thinking_blocks.push(block);
     }
 }

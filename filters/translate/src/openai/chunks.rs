@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tollgate_api::{Cost, Event, StopReason, Usage};
+use tollgate_api::{Cost, Event, Seal, Sealer, StopReason, Usage};
 
 use super::message::ThinkingBlock;
 use super::usage;
-use crate::dialect::{AnswerHead, Encode};
+use crate::dialect::{AnswerHead, Encode, Failure};
 
 /// Writes one streamed answer.
 pub(crate) struct ChunkWriter {
@@ -81,8 +81,11 @@ impl ChunkWriter {
 
     /// Thinking goes out twice: as the text that most clients show, and as the sealed block that a
     /// client gives back on the next turn.
-    fn thinking(&mut self, choice: u32, text: &str, signature: Option<&String>, out: &mut Vec<u8>) {
-        let block = ThinkingBlock::Thinking { thinking: Some(text.to_owned()), signature: signature.cloned() };
+    fn thinking(&mut self, choice: u32, text: &str, seal: Option<&Seal>, out: &mut Vec<u8>) {
+        let block = ThinkingBlock::Thinking {
+            thinking: Some(text.to_owned()),
+            signature: seal.map(|seal| seal.spelled_for(Sealer::Anthropic).into_owned()),
+        };
         self.delta(choice, out, |out| {
             member(out, "reasoning_content", text);
             out.push(b',');
@@ -120,21 +123,23 @@ impl ChunkWriter {
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
+}
 
-    fn fail(&mut self, kind: &str, message: &str, out: &mut Vec<u8>) {
-        #[derive(Serialize)]
-        struct Error<'a> {
-            message: &'a str,
-            #[serde(rename = "type")]
-            kind: &'a str,
-            param: Option<&'a RawValue>,
-            code: &'a str,
-        }
-        self.failed = true;
-        out.extend_from_slice(b"data: {");
-        member(out, "error", &Error { message, kind, param: None, code: kind });
-        out.extend_from_slice(b"}\n\n");
+/// The event that ends a stream which cannot be finished: no `[DONE]` follows it.
+pub(super) fn failure(failure: &Failure<'_>) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        message: &'a str,
+        #[serde(rename = "type")]
+        kind: &'a str,
+        param: Option<&'a RawValue>,
+        code: &'a str,
     }
+    let Failure { code, message, kind } = *failure;
+    let mut out = b"data: {".to_vec();
+    member(&mut out, "error", &Error { message, kind, param: None, code });
+    out.extend_from_slice(b"}\n\n");
+    out
 }
 
 impl Encode for ChunkWriter {
@@ -145,12 +150,13 @@ impl Encode for ChunkWriter {
             Event::Start { .. } => {}
             Event::Text { choice, text } => self.member(*choice, "content", text, out),
             Event::Refusal { choice, text } => self.member(*choice, "refusal", text, out),
-            Event::Thinking { choice, text, signature } => self.thinking(*choice, text, signature.as_ref(), out),
-            Event::RedactedThinking { data } => {
-                let block = ThinkingBlock::RedactedThinking { data: data.clone() };
+            Event::Thinking { choice, text, seal } => self.thinking(*choice, text, seal.as_ref(), out),
+            Event::RedactedThinking { seal } => {
+                let data = seal.spelled_for(Sealer::Anthropic).into_owned();
+                let block = ThinkingBlock::RedactedThinking { data };
                 self.member(0, "thinking_blocks", &[block], out);
             }
-            Event::ToolStart { choice, index, id, name } => {
+            Event::ToolStart { choice, index, id, name, .. } => {
                 let function = Function { name: Some(name), arguments: "" };
                 self.call(*choice, Call { index: *index, id: Some(id), kind: Some("function"), function }, out);
             }
@@ -160,9 +166,14 @@ impl Encode for ChunkWriter {
             }
             Event::Stop { choice, reason, sequence } => self.stop(*choice, *reason, sequence.as_ref(), out),
             Event::Usage(usage) => self.usage = Some((*usage, cost)),
-            Event::Failed { kind, message } => self.fail(kind, message, out),
+            Event::Cited { .. } | Event::Logprobs { .. } | Event::Image { .. } | Event::Failed { .. } => {}
             Event::End => self.end(out),
         }
+    }
+
+    fn fail(&mut self, why: &Failure<'_>, out: &mut Vec<u8>) {
+        self.failed = true;
+        out.extend(failure(why));
     }
 }
 
@@ -239,8 +250,14 @@ mod tests {
 
     #[test]
     fn a_failure_in_mid_stream_is_never_followed_by_done() {
-        let failed = Event::Failed { kind: "overloaded_error".into(), message: "Overloaded".into() };
-        let out = written(true, &[text("a"), failed, stop(), Event::End]);
+        let head = AnswerHead { id: "i".into(), model: "m".into(), created: 7 };
+        let mut writer = ChunkWriter::new(&head, true);
+        let mut out = Vec::new();
+        writer.event(&text("a"), None, &mut out);
+        let kind = "overloaded_error";
+        writer.fail(&Failure { code: kind, message: "Overloaded", kind }, &mut out);
+        [stop(), Event::End].iter().for_each(|event| writer.event(event, None, &mut out));
+        let out = String::from_utf8(out).expect("UTF-8");
         let error =
             r#"{"error":{"message":"Overloaded","type":"overloaded_error","param":null,"code":"overloaded_error"}}"#;
         assert!(out.ends_with(&format!("data: {error}\n\n")), "{out}");

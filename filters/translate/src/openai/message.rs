@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tollgate_api::Event;
+use tollgate_api::{Event, Seal, Sealer};
 
 use crate::dialect::Garbage;
 use crate::json::Text;
@@ -60,7 +60,7 @@ impl Calls {
                 let id = id.unwrap_or_else(|| format!("call_{choice}_{number}"));
                 self.0.push(Call { index: piece.index, id: id.clone(), argued: false });
                 let name = name.unwrap_or_default();
-                out.push(Event::ToolStart { choice, index: place(number), id, name });
+                out.push(Event::ToolStart { choice, index: place(number), id, name, seal: None });
                 number
             }
         };
@@ -132,9 +132,12 @@ impl ThinkingBlock {
             Self::Thinking { thinking, signature } => {
                 let (text, signature) = (thinking.unwrap_or_default(), signature.filter(|s| !s.is_empty()));
                 let something = signature.is_some() || !text.is_empty();
-                something.then_some(Event::Thinking { choice, text, signature })
+                let seal = signature.map(|signature| Seal::read(signature, Sealer::Anthropic));
+                something.then_some(Event::Thinking { choice, text, seal })
             }
-            Self::RedactedThinking { data } => Some(Event::RedactedThinking { data }),
+            Self::RedactedThinking { data } => {
+                Some(Event::RedactedThinking { seal: Seal::read(data, Sealer::Anthropic) })
+            }
             Self::Other => None,
         }
     }

@@ -2,11 +2,12 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tollgate_api::{Edit, Refusal};
+use tollgate_api::{Edit, Refusal, Seal, Sealer};
 
 use super::message::{ThinkingBlock, argument_text};
 use crate::anthropic;
 use crate::json::{self, Json, Object, TextOr, invalid, unsupported};
+use crate::losses::Losses;
 use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, Role, Sampling, Source, Tool, ToolChoice};
 
 #[derive(Deserialize)]
@@ -110,7 +111,7 @@ struct JsonSchema {
 }
 
 /// Reads a request, with the edits that filters asked for.
-pub(crate) fn read_request(body: &[u8], edits: &[Edit]) -> Result<Request, Refusal> {
+pub(super) fn read_request(body: &[u8], edits: &[Edit], _losses: &mut Losses) -> Result<Request, Refusal> {
     let mut object = Object::parse(body)?;
     object.apply(edits)?;
     let mut request = Request {
@@ -147,6 +148,7 @@ fn sampling(object: &mut Object<'_>) -> Result<Sampling, Refusal> {
         stop: object.take::<TextOr<String>>("stop")?.map_or_else(Vec::new, |stop| stop.into_list(|one| one)),
         seed: object.take("seed")?,
         choices: object.take("n")?,
+        ..Sampling::default()
     })
 }
 
@@ -224,14 +226,17 @@ fn message(request: &mut Request, message: Message, path: &str) -> Result<(), Re
 fn thinking(blocks: Option<Vec<ThinkingBlock>>, text: Option<String>) -> Vec<Part> {
     let sealed = blocks.into_iter().flatten().filter_map(|block| match block {
         ThinkingBlock::Thinking { thinking, signature } => {
-            Some(Content::Thinking { text: thinking.unwrap_or_default(), signature })
+            let seal = signature.map(|signature| Seal::read(signature, Sealer::Anthropic));
+            Some(Content::Thinking { text: thinking.unwrap_or_default(), seal })
         }
-        ThinkingBlock::RedactedThinking { data } => Some(Content::RedactedThinking(data)),
+        ThinkingBlock::RedactedThinking { data } => {
+            Some(Content::RedactedThinking(Seal::read(data, Sealer::Anthropic)))
+        }
         ThinkingBlock::Other => None,
     });
     let mut parts: Vec<Part> = sealed.map(Part::from).collect();
     if let (true, Some(text)) = (parts.is_empty(), text.filter(|text| !text.is_empty())) {
-        parts.push(Content::Thinking { text, signature: None }.into());
+        parts.push(Content::Thinking { text, seal: None }.into());
     }
     parts
 }
@@ -264,7 +269,7 @@ fn document(file: File, path: &str) -> Result<Content, Refusal> {
 fn tool_call(call: Call, path: &str) -> Result<Content, Refusal> {
     let function = call.function.ok_or_else(|| unsupported(path, "must be a function's"))?;
     let arguments = function.arguments.map_or_else(String::new, |raw| argument_text(&raw));
-    Ok(Content::ToolCall { id: call.id, name: function.name, arguments })
+    Ok(Content::ToolCall { id: call.id, name: function.name, arguments, seal: None })
 }
 
 fn tool(wire: WireTool, raw: &RawValue, path: &str) -> Result<Tool, Refusal> {

@@ -81,7 +81,7 @@ struct Progress {
 }
 
 /// Reads a whole answer.
-pub(crate) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Garbage> {
+pub(super) fn whole(body: &[u8], out: &mut Vec<Event>) -> Result<(), Garbage> {
     let mut chunk: Chunk<'_> = serde_json::from_slice(body).map_err(|error| garbage("the body", &error))?;
     if chunk.choices.is_none() && chunk.error.is_none() {
         return Err(Garbage("the body is JSON, but has no `choices`".into()));
@@ -159,7 +159,7 @@ impl Progress {
             Some(blocks) if !blocks.is_empty() => out.extend(blocks.into_iter().filter_map(|b| b.event(choice))),
             _ => {
                 let text = Text::said(delta.reasoning_content).or_else(|| Text::said(delta.reasoning));
-                out.extend(text.map(|text| Event::Thinking { choice, text, signature: None }));
+                out.extend(text.map(|text| Event::Thinking { choice, text, seal: None }));
             }
         }
         if let Some(content) = delta.content {
@@ -212,7 +212,7 @@ impl Content<'_> {
         };
         for ContentPart { text, thinking } in parts {
             let thoughts = thinking.into_iter().flatten().filter_map(|part| part.text);
-            out.extend(thoughts.map(|text| Event::Thinking { choice, text, signature: None }));
+            out.extend(thoughts.map(|text| Event::Thinking { choice, text, seal: None }));
             out.extend(text.filter(|text| !text.is_empty()).map(|text| Event::Text { choice, text }));
         }
     }

@@ -62,6 +62,7 @@ impl Report {
             output: completion.saturating_add(thought),
             reasoning: count(self.completion_tokens_details.unwrap_or_default().reasoning_tokens),
             source: UsageSource::Reported,
+            ..Usage::default()
         }
     }
 
@@ -76,7 +77,7 @@ impl Report {
 }
 
 /// The usage of a whole answer; the rest of the body is skipped over.
-pub(crate) fn usage_of(body: &[u8]) -> Option<Usage> {
+pub(super) fn usage_of(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Whole {
         usage: Option<Report>,
@@ -185,6 +186,7 @@ mod tests {
             output: 16,
             reasoning: 3,
             source: UsageSource::Reported,
+            ..Usage::default()
         };
         let cost = Cost { input: Money::from_nano(1), output: Money::from_nano(450_000) };
         let json = serde_json::to_string(&write(&usage, Some(cost))).expect("JSON");

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Number;
-use tollgate_api::{Code, Refusal};
+use tollgate_api::{Code, Refusal, Sealer};
 
 use super::message::ThinkingBlock;
 use crate::anthropic;
 use crate::json::{Json, unsupported};
+use crate::losses::Losses;
 use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, Role, Tool, ToolChoice, Turn};
 
 #[derive(Serialize)]
@@ -159,7 +160,7 @@ struct JsonSchema<'a> {
 }
 
 /// Writes a request.
-pub(crate) fn write_request(request: &Request) -> Result<Vec<u8>, Refusal> {
+pub(super) fn write_request(request: &Request, _losses: &mut Losses) -> Result<Vec<u8>, Refusal> {
     let has_tools = !request.tools.is_empty();
     let chat = Chat {
         model: &request.model,
@@ -225,16 +226,19 @@ fn assistant(turn: &Turn) -> Message<'_> {
 
 fn thinking(part: &Part) -> Option<ThinkingBlock> {
     match &part.content {
-        Content::Thinking { text, signature } => {
-            Some(ThinkingBlock::Thinking { thinking: Some(text.clone()), signature: signature.clone() })
+        Content::Thinking { text, seal } => {
+            let signature = seal.as_ref().map(|seal| seal.spelled_for(Sealer::Anthropic).into_owned());
+            Some(ThinkingBlock::Thinking { thinking: Some(text.clone()), signature })
         }
-        Content::RedactedThinking(data) => Some(ThinkingBlock::RedactedThinking { data: data.clone() }),
+        Content::RedactedThinking(seal) => {
+            Some(ThinkingBlock::RedactedThinking { data: seal.spelled_for(Sealer::Anthropic).into_owned() })
+        }
         _ => None,
     }
 }
 
 fn call(part: &Part) -> Option<Call<'_>> {
-    let Content::ToolCall { id, name, arguments } = &part.content else { return None };
+    let Content::ToolCall { id, name, arguments, .. } = &part.content else { return None };
     let arguments = if arguments.is_empty() { "{}" } else { arguments };
     Some(Call { id, kind: "function", function: Function { name, arguments } })
 }
@@ -264,7 +268,9 @@ fn tools(tools: &[Tool]) -> Result<Vec<WireTool<'_>>, Refusal> {
             let function = FunctionTool { name, description, parameters, strict };
             Ok(WireTool { kind: "function", function, cache_control: cache.as_ref() })
         }
-        Tool::Hosted(_) => Err(unsupported(&format!("tools[{i}]"), "is a tool that only its own vendor runs")),
+        Tool::Hosted(_) | Tool::Freeform { .. } => {
+            Err(unsupported(&format!("tools[{i}]"), "is a tool that only its own vendor runs"))
+        }
     };
     tools.iter().enumerate().map(wire).collect()
 }

@@ -1,11 +1,12 @@
 //! Answers: every recorded one is read, counted and written again.
 
 use serde_json::Value;
-use tollgate_api::{Event, StopReason, Surface, Usage, UsageSource};
-use tollgate_translate::{AnswerHead, Dialect, assemble, encoder};
+use tollgate_api::{Event, StopReason, Usage, UsageSource};
+use tollgate_translate::{AnswerHead, Dialect};
 
 use crate::OPENAI_LIKE;
 use crate::exchanges::{Exchange, chunk_files, recorded};
+use crate::plain::plain;
 
 fn read(dialect: Dialect, exchange: &Exchange) -> Vec<Event> {
     let mut events = Vec::new();
@@ -58,11 +59,11 @@ fn essence(events: &[Event]) -> Vec<Event> {
                 json.push_str(more);
             }
             (
-                Some(Event::Thinking { text, signature: signature @ None, .. }),
-                Event::Thinking { text: more, signature: seal, .. },
+                Some(Event::Thinking { text, seal: seal @ None, .. }),
+                Event::Thinking { text: more, seal: later, .. },
             ) => {
                 text.push_str(more);
-                signature.clone_from(seal);
+                seal.clone_from(later);
             }
             (_, Event::Stop { choice, reason, sequence }) => {
                 let reason = match reason {
@@ -97,7 +98,7 @@ fn in_message_order(mut events: Vec<Event>) -> Vec<Event> {
 }
 
 fn rewritten(events: &[Event]) -> Vec<Event> {
-    let mut encoder = encoder(Surface::ChatCompletions, head(), true);
+    let mut encoder = Dialect::OpenAi.encoder(&head(), &plain(true));
     let mut bytes = Vec::new();
     let said = events.iter().filter(|event| **event != Event::End);
     said.chain([&Event::End]).for_each(|event| encoder.event(event, None, &mut bytes));
@@ -107,7 +108,7 @@ fn rewritten(events: &[Event]) -> Vec<Event> {
 }
 
 fn reassembled(events: &[Event]) -> Vec<Event> {
-    let body = assemble(Surface::ChatCompletions, head(), events, None);
+    let body = Dialect::OpenAi.assemble(&head(), &plain(false), events, None);
     let mut again = Vec::new();
     Dialect::OpenAi.whole(&body, &mut again).expect("our own answer reads");
     again
@@ -138,6 +139,7 @@ fn anthropic_oracle(exchange: &Exchange) -> Usage {
         output: count(&usage, "/output_tokens"),
         reasoning: count(&usage, "/output_tokens_details/thinking_tokens"),
         source: UsageSource::Reported,
+        ..Usage::default()
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod answers;
 mod exchanges;
+#[path = "../plain/mod.rs"]
+mod plain;
 mod requests;
 mod streams;
 

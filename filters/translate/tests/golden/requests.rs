@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use tollgate_api::{Code, Refusal};
-use tollgate_translate::Dialect;
 use tollgate_translate::neutral::{Content, Format, Reasoning, Request, Tool, ToolChoice};
+use tollgate_translate::{Dialect, Losses};
 
 use crate::OPENAI_LIKE;
 use crate::exchanges::recorded;
@@ -83,7 +83,7 @@ fn every_recorded_chat_request_becomes_a_messages_request_and_reads_back_the_sam
             crossed += 1;
             assert_is_messages_request(&body, &exchange.file);
             if matches!(request.reasoning, None | Some(Reasoning::Thinking(_))) && plain(&request) {
-                let back = Dialect::Anthropic.read(&body).expect("our own request reads");
+                let back = Dialect::Anthropic.read(&body, &[], &mut Losses::default()).expect("our own request reads");
                 assert!(comparable(&back) == comparable(&request), "{}", exchange.file);
                 same += 1;
             }
@@ -93,16 +93,16 @@ fn every_recorded_chat_request_becomes_a_messages_request_and_reads_back_the_sam
 }
 
 fn cross(chat: &str) -> Result<(Request, Vec<u8>), Refusal> {
-    let mut request = Dialect::OpenAi.read(chat.as_bytes())?;
+    let mut request = Dialect::OpenAi.read(chat.as_bytes(), &[], &mut Losses::default())?;
     request.model = "claude-sonnet-4-6".into();
-    let body = Dialect::Anthropic.write(&request)?;
+    let body = Dialect::Anthropic.write(&request, &mut Losses::default())?;
     Ok((request, body))
 }
 
 /// Whether nothing in it is bound to be lost: unsealed thinking, blank text, hot sampling.
 fn plain(request: &Request) -> bool {
     let kept = |content: &Content| match content {
-        Content::Thinking { signature, .. } => signature.is_some(),
+        Content::Thinking { seal, .. } => seal.is_some(),
         Content::Text(text) => !text.trim().is_empty(),
         Content::ToolResult { parts, .. } => {
             parts.iter().all(|part| !matches!(&part.content, Content::Text(text) if text.trim().is_empty()))
@@ -111,7 +111,7 @@ fn plain(request: &Request) -> bool {
     };
     let typed = |tool: &Tool| match tool {
         Tool::Function { schema, .. } => schema.as_ref().is_some_and(|schema| schema.text().contains("\"type\"")),
-        Tool::Hosted(_) => true,
+        Tool::Freeform { .. } | Tool::Hosted(_) => true,
     };
     let hot = request.sampling.temperature.as_ref().and_then(serde_json::Number::as_f64).is_some_and(|t| t > 1.0);
     let both = request.sampling.temperature.is_some() && request.sampling.top_p.is_some();
@@ -126,7 +126,7 @@ fn plain(request: &Request) -> bool {
 fn every_recorded_messages_request_reads_and_writes_the_same() {
     let (mut same, mut foreign) = (0, 0);
     for exchange in recorded("anthropic", "/messages").iter().filter(|exchange| exchange.status == 200) {
-        let request = match Dialect::Anthropic.read(exchange.request.as_bytes()) {
+        let request = match Dialect::Anthropic.read(exchange.request.as_bytes(), &[], &mut Losses::default()) {
             Ok(request) => request,
             Err(refusal) => {
                 assert_eq!(refusal.code, Code::Unsupported, "{}: {}", exchange.file, refusal.message);
@@ -134,8 +134,8 @@ fn every_recorded_messages_request_reads_and_writes_the_same() {
                 continue;
             }
         };
-        let body = Dialect::Anthropic.write(&request).expect("it was Anthropic's");
-        let back = Dialect::Anthropic.read(&body).expect("our own request reads");
+        let body = Dialect::Anthropic.write(&request, &mut Losses::default()).expect("it was Anthropic's");
+        let back = Dialect::Anthropic.read(&body, &[], &mut Losses::default()).expect("our own request reads");
         if plain(&request) {
             assert!(comparable(&back) == comparable(&request), "{}", exchange.file);
             assert!(back.unknown == request.unknown, "{}", exchange.file);
@@ -148,13 +148,15 @@ fn every_recorded_messages_request_reads_and_writes_the_same() {
 #[test]
 fn every_recorded_messages_request_becomes_a_chat_request_that_reads_back_the_same() {
     for exchange in recorded("anthropic", "/messages").iter().filter(|exchange| exchange.status == 200) {
-        let Ok(mut request) = Dialect::Anthropic.read(exchange.request.as_bytes()) else { continue };
+        let Ok(mut request) = Dialect::Anthropic.read(exchange.request.as_bytes(), &[], &mut Losses::default()) else {
+            continue;
+        };
         request.unknown.clear();
-        let Ok(body) = Dialect::OpenAi.write(&request) else {
+        let Ok(body) = Dialect::OpenAi.write(&request, &mut Losses::default()) else {
             assert!(request.tools.iter().any(|tool| matches!(tool, Tool::Hosted(_))), "{}", exchange.file);
             continue;
         };
-        let back = Dialect::OpenAi.read(&body).expect("our own request reads");
+        let back = Dialect::OpenAi.read(&body, &[], &mut Losses::default()).expect("our own request reads");
         assert!(back.turns.len() == request.turns.len(), "{}", exchange.file);
         assert!(back.system == request.system, "{}", exchange.file);
         assert!(back.tools == request.tools && back.sampling == request.sampling, "{}", exchange.file);

@@ -4,11 +4,12 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Cost, Money, Surface, Usage};
+use tollgate_api::{Cost, Money, Usage};
 use tollgate_translate::{AnswerHead, Dialect, Out, Phase, Relay};
 
 use crate::OPENAI_LIKE;
 use crate::exchanges::{Exchange, recorded};
+use crate::plain::plain;
 
 /// A recorded stream.
 struct Recording {
@@ -65,8 +66,8 @@ fn relay<'a>(
 ) -> Came {
     let head = AnswerHead { id: "answer".into(), model: "m".into(), created: 1 };
     let mut relay = match way {
-        Way::Passthrough => Relay::passthrough(Surface::ChatCompletions, wants_usage),
-        Way::Foreign(dialect) => Relay::foreign(dialect, Surface::ChatCompletions, head, wants_usage),
+        Way::Passthrough => Relay::passthrough(Dialect::OpenAi, &plain(wants_usage)),
+        Way::Foreign(dialect) => Relay::foreign(dialect, &head, &plain(wants_usage)),
     };
     let mut out = Out::default();
     for chunk in chunks {
@@ -238,7 +239,7 @@ fn relaying_costs_little() {
     for size in [usize::MAX, 16 * 1024, 300] {
         let began = std::time::Instant::now();
         for stream in &streams {
-            let mut relay = Relay::passthrough(Surface::ChatCompletions, false);
+            let mut relay = Relay::passthrough(Dialect::OpenAi, &plain(false));
             let mut out = Out::default();
             let mut at = 0;
             while at < stream.len() {

@@ -3,22 +3,29 @@
 //! It checks what decides anything here and leaves the rest to the upstream. No refusal quotes the
 //! body.
 
+mod value;
+mod words;
+
 use bytes::Bytes;
 use memchr::memchr;
-use tollgate_api::{Call, Caps, Code, Refusal, Spans, Surface};
+use tollgate_api::{Address, Call, Caps, Code, Refusal, Spans, Surface};
 
 use crate::depth;
 use crate::object::{Member, ObjectError, members, span_in};
+use value::Value;
+use words::Words;
 
 /// How deep a body may nest: what serde_json, and so most of our upstreams' parsers, accept.
 const DEPTH_MAX: usize = 128;
+/// The member by which a client lets us leave out what an upstream cannot express. Ours alone.
+pub const DROP_UNSUPPORTED: &str = "drop_unsupported";
 
-/// Reads the body of a request on this surface.
+/// Reads the body of a request to this address.
 ///
 /// # Errors
 /// The body is not one JSON object ([`Code::InvalidJson`]), or lacks what the surface requires
 /// ([`Code::InvalidRequest`]).
-pub fn read(surface: Surface, body: Bytes) -> Result<Call, Refusal> {
+pub fn read(address: &Address, body: Bytes) -> Result<Call, Refusal> {
     let text = std::str::from_utf8(&body).map_err(|error| {
         let at = error.valid_up_to();
         Refusal::new(Code::InvalidJson, format!("The body is not UTF-8 at byte {at}."))
@@ -28,105 +35,123 @@ pub fn read(surface: Surface, body: Bytes) -> Result<Call, Refusal> {
         let what = format!("The body nests more than {DEPTH_MAX} deep at byte {at}.");
         return Err(Refusal::new(Code::InvalidJson, what));
     }
-    match surface {
-        Surface::ChatCompletions => chat(&body, text, &members),
-    }
+    call(address, &body, &Given { text, members: &members, words: Words::of(address.surface) })
 }
 
 fn broken(error: ObjectError) -> Refusal {
     Refusal::new(Code::InvalidJson, format!("The body {error}."))
 }
 
-/// Members by which a vendor does work that a cap on output tokens does not bound, or asks prices that the
-/// catalogue does not know.
-const UNBOUNDED: [&str; 5] = ["audio", "modalities", "plugins", "prediction", "web_search_options"];
-/// More answers than any vendor gives.
-const CHOICES_MAX: u64 = 1024;
-
-/// The members of a chat request that decide anything, where given. `null` counts as not given.
-#[derive(Default)]
-struct Known<'a> {
-    model: Option<Value<'a>>,
-    messages: Option<Value<'a>>,
-    stream: Option<Value<'a>>,
-    stream_options: Option<Value<'a>>,
-    max_tokens: Option<Value<'a>>,
-    max_completion_tokens: Option<Value<'a>>,
-    n: Option<Value<'a>>,
-    service_tier: Option<Value<'a>>,
-    unbounded: Option<&'static str>,
-    tools: Option<Value<'a>>,
-    safety_identifier: Option<Value<'a>>,
-    user: Option<Value<'a>>,
+/// The members of a body, found by the words of its surface. `null` counts as not given.
+struct Given<'a> {
+    text: &'a str,
+    members: &'a [Member<'a>],
+    words: &'static Words,
 }
 
-impl<'a> Known<'a> {
-    fn among(members: &'a [Member<'a>], text: &'a str) -> Self {
-        let mut known = Self::default();
-        for Member { name, value } in members {
-            let slot = match &**name {
-                "model" => &mut known.model,
-                "messages" => &mut known.messages,
-                "stream" => &mut known.stream,
-                "stream_options" => &mut known.stream_options,
-                "max_tokens" => &mut known.max_tokens,
-                "max_completion_tokens" => &mut known.max_completion_tokens,
-                "n" => &mut known.n,
-                "service_tier" => &mut known.service_tier,
-                "tools" => &mut known.tools,
-                "safety_identifier" => &mut known.safety_identifier,
-                "user" => &mut known.user,
-                other => {
-                    let named = UNBOUNDED.iter().find(|named| **named == other && *value != "null");
-                    known.unbounded = known.unbounded.or(named.copied());
-                    continue;
-                }
-            };
-            *slot = (*value != "null").then_some(Value { json: value, text });
+impl<'a> Given<'a> {
+    fn raw(&self, name: &str) -> Option<&'a Member<'a>> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    fn get(&self, name: &str) -> Option<Value<'a>> {
+        let member = self.raw(name).filter(|member| member.value != "null")?;
+        Some(Value { json: member.value, text: self.text })
+    }
+
+    /// The first of these that is given, and its name.
+    fn first(&self, names: &[&'static str]) -> Option<(&'static str, Value<'a>)> {
+        names.iter().find_map(|name| Some((*name, self.get(name)?)))
+    }
+
+    /// A member that may stand within another: `outer.inner`.
+    fn within(&self, path: &'static str) -> Result<Option<Value<'a>>, Refusal> {
+        match path.split_once('.') {
+            None if path.is_empty() => Ok(None),
+            None => Ok(self.get(path)),
+            Some((outer, inner)) => self.get(outer).map_or(Ok(None), |value| value.member(outer, inner)),
         }
-        known
     }
 }
 
-fn chat(body: &Bytes, text: &str, members: &[Member<'_>]) -> Result<Call, Refusal> {
-    let known = Known::among(members, text);
-    let model = known.model.ok_or_else(|| missing("model", "a string that names one"))?;
-    let messages = known.messages.ok_or_else(|| missing("messages", "an array with at least one message"))?;
-    messages.array("messages", "an array with at least one message").and_then(|full| match full {
-        true => Ok(()),
-        false => Err(messages.wrong("messages", "an array with at least one message")),
-    })?;
-    let max_tokens = known.max_tokens.map(|value| value.cap("max_tokens")).transpose()?;
-    let max_completion_tokens =
-        known.max_completion_tokens.map(|value| value.cap("max_completion_tokens")).transpose()?;
+fn call(address: &Address, body: &Bytes, given: &Given<'_>) -> Result<Call, Refusal> {
+    let words = given.words;
+    let conversation = conversation(given)?;
+    let (max_output, caps) = caps(given)?;
+    let tools = given.within(words.tools)?;
     Ok(Call {
         body: body.clone(),
-        surface: Surface::ChatCompletions,
-        model: model.name("model")?,
-        stream: known.stream.map_or(Ok(false), |value| value.flag("stream"))?,
-        wants_usage: known.stream_options.map_or(Ok(false), Value::include_usage)?,
-        max_output: max_completion_tokens.or(max_tokens).flatten(),
-        caps: Caps {
-            max_tokens: max_tokens.flatten().is_some(),
-            max_completion_tokens: max_completion_tokens.flatten().is_some(),
+        surface: address.surface,
+        model: match &address.model {
+            Some(model) => model.clone(),
+            None => model(given)?.name("model")?,
         },
-        choices: known.n.map_or(Ok(1), |n| n.choices())?,
-        unbounded: known.unbounded.or_else(|| {
-            let is_priority = |tier: Value<'_>| tier.json == "\"priority\"";
-            known.service_tier.filter(|tier| is_priority(*tier)).map(|_| "service_tier")
-        }),
+        stream: match address.stream {
+            Some(stream) => stream,
+            None => given.get("stream").map_or(Ok(false), |value| value.flag("stream"))?,
+        },
+        framing: address.framing,
+        wants_usage: match address.surface {
+            Surface::ChatCompletions => given.get("stream_options").map_or(Ok(false), Value::include_usage)?,
+            _ => true,
+        },
+        max_output,
+        caps,
+        choices: given.within(words.choices)?.map_or(Ok(1), |n| n.choices(words.choices))?,
+        unbounded: unbounded(given),
         // What is no name is the vendor's to refuse: nothing here is decided by it.
-        end_user: known.safety_identifier.or(known.user).and_then(|user| user.name("user").ok()),
-        tools: known.tools.map_or(Ok(false), |value| value.array("tools", "an array of tools"))?,
+        end_user: given.first(words.end_user).and_then(|(name, user)| user.name(name).ok()),
+        tools: tools.map_or(Ok(false), |value| value.array(words.tools, "an array of tools"))?,
+        drop_unsupported: given.get(DROP_UNSUPPORTED).map_or(Ok(false), |value| value.flag(DROP_UNSUPPORTED))?,
         spans: Spans {
             open: memchr(b'{', body).map_or(0, |at| at + 1),
-            has_members: !members.is_empty(),
-            model: span_in(text, model.json),
-            messages: span_in(text, messages.json),
-            tools: known.tools.map(|tools| span_in(text, tools.json)),
+            has_members: !given.members.is_empty(),
+            model: address.model.is_none().then(|| given.get("model")).flatten().map(Value::span),
+            messages: conversation.span(),
+            tools: tools.map(Value::span),
             // A `null` too has a place, for what replaces it.
-            stream_options: members.iter().find(|m| m.name == "stream_options").map(|m| span_in(text, m.value)),
+            stream_options: given.raw("stream_options").map(|member| span_in(given.text, member.value)),
         },
+    })
+}
+
+fn model<'a>(given: &Given<'a>) -> Result<Value<'a>, Refusal> {
+    given.first(given.words.model).map(|(_, model)| model).ok_or_else(|| missing("model", "a string that names one"))
+}
+
+/// What is asked: an array that is not empty or, where the surface takes one, a text.
+fn conversation<'a>(given: &Given<'a>) -> Result<Value<'a>, Refusal> {
+    let Words { conversation: name, conversation_is, may_be_text, .. } = *given.words;
+    let value = given.get(name).ok_or_else(|| missing(name, conversation_is))?;
+    let says_something = match may_be_text && !value.json.starts_with('[') {
+        true => value.name(name).is_ok() || value.json.starts_with('{'),
+        false => value.array(name, conversation_is)?,
+    };
+    if says_something { Ok(value) } else { Err(value.wrong(name, conversation_is)) }
+}
+
+/// The cap on output tokens, and by which members it is set. The newer member comes first.
+fn caps(given: &Given<'_>) -> Result<(Option<u64>, Caps), Refusal> {
+    let mut found = None;
+    let mut caps = Caps::default();
+    for name in given.words.caps {
+        let Some(cap) = given.within(name)?.map(|value| value.cap(name)).transpose()?.flatten() else { continue };
+        found = found.or(Some(cap));
+        match *name {
+            "max_completion_tokens" => caps.max_completion_tokens = true,
+            _ => caps.max_tokens = true,
+        }
+    }
+    Ok((found, caps))
+}
+
+/// A member by which a vendor does work that a cap on output tokens does not bound, or asks prices that
+/// the catalogue does not know.
+fn unbounded(given: &Given<'_>) -> Option<&'static str> {
+    let asked = given.first(given.words.unbounded).map(|(name, _)| name);
+    asked.or_else(|| {
+        let is_dearer = |tier: &Value<'_>| matches!(tier.json, "\"priority\"" | "\"fast\"" | "\"ultrafast\"");
+        given.first(&["service_tier", "serviceTier", "speed"]).filter(|(_, tier)| is_dearer(tier)).map(|(name, _)| name)
     })
 }
 
@@ -134,88 +159,12 @@ fn missing(param: &'static str, wanted: &str) -> Refusal {
     Refusal::new(Code::InvalidRequest, format!("The body has no `{param}`; it must be {wanted}.")).at(param)
 }
 
-/// The JSON text of a member, within the text of the body.
-#[derive(Clone, Copy)]
-struct Value<'a> {
-    json: &'a str,
-    text: &'a str,
-}
-
-impl Value<'_> {
-    fn wrong(self, param: &'static str, wanted: &str) -> Refusal {
-        let at = span_in(self.text, self.json).start;
-        let kind = kind(self.json);
-        let what = format!("`{param}`, at byte {at}, is {kind}; it must be {wanted}.");
-        Refusal::new(Code::InvalidRequest, what).at(param)
-    }
-
-    fn name(self, param: &'static str) -> Result<Box<str>, Refusal> {
-        let wrong = || self.wrong(param, "a string that names one");
-        let inner = self.json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(wrong)?;
-        let name: Box<str> = match memchr(b'\\', inner.as_bytes()) {
-            None => inner.into(),
-            Some(_) => serde_json::from_str(self.json).map_err(|_| wrong())?,
-        };
-        if name.is_empty() { Err(wrong()) } else { Ok(name) }
-    }
-
-    fn flag(self, param: &'static str) -> Result<bool, Refusal> {
-        match self.json {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(self.wrong(param, "`true` or `false`")),
-        }
-    }
-
-    /// A number of tokens. Local servers and their clients write `-1` for "no cap".
-    fn cap(self, param: &'static str) -> Result<Option<u64>, Refusal> {
-        if self.json == "-1" {
-            return Ok(None);
-        }
-        self.json.parse().map(Some).map_err(|_| self.wrong(param, "a whole number of tokens"))
-    }
-
-    /// A number of answers.
-    fn choices(self) -> Result<u32, Refusal> {
-        let number = self.json.parse::<u64>().ok().filter(|n| (1..=CHOICES_MAX).contains(n));
-        number.and_then(|n| u32::try_from(n).ok()).ok_or_else(|| self.wrong("n", "a whole number of answers"))
-    }
-
-    /// Whether an array holds anything.
-    fn array(self, param: &'static str, wanted: &str) -> Result<bool, Refusal> {
-        let inner = self.json.strip_prefix('[').ok_or_else(|| self.wrong(param, wanted))?;
-        Ok(!inner.trim_ascii_start().starts_with(']'))
-    }
-
-    fn include_usage(self) -> Result<bool, Refusal> {
-        const PARAM: &str = "stream_options";
-        let members = members(self.json).map_err(|_| self.wrong(PARAM, "an object, each member at most once"))?;
-        match members.iter().find(|member| member.name == "include_usage").map(|member| member.value) {
-            None | Some("null") => Ok(false),
-            Some(json) => Value { json, text: self.text }.flag("stream_options.include_usage"),
-        }
-    }
-}
-
-fn kind(json: &str) -> &'static str {
-    match json.as_bytes().first() {
-        Some(b'"') if json.len() == 2 => "an empty string",
-        Some(b'"') => "a string",
-        Some(b'[') if json[1..].trim_ascii_start().starts_with(']') => "an empty array",
-        Some(b'[') => "an array",
-        Some(b'{') => "an object",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        _ => "a number",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn ask(body: impl Into<Bytes>) -> Result<Call, Refusal> {
-        read(Surface::ChatCompletions, body.into())
+        read(&Address::of(Surface::ChatCompletions), body.into())
     }
 
     #[test]
@@ -248,7 +197,7 @@ mod tests {
         assert!(call.stream && call.wants_usage && call.tools);
         assert_eq!(call.max_output, Some(5));
         assert_eq!(call.messages(), br#"[ {"role":"user"} ]"#);
-        assert_eq!(&body[call.spans.model.clone()], r#""g\u0070t""#);
+        assert_eq!(&body[call.spans.model.clone().expect("a place")], r#""g\u0070t""#);
         assert_eq!(&body[call.spans.stream_options.clone().expect("given")], r#"{"include_usage":true}"#);
         assert_eq!(&body[..call.spans.open], " {");
         assert!(call.spans.has_members);
