@@ -10,8 +10,8 @@ use http::{HeaderName, HeaderValue, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
-use tollgate_api::{Code, Event, Money, Outcome, Refusal, Surface, Usage};
-use tollgate_translate::{Phase, assemble, error_event};
+use tollgate_api::{Code, Event, Framing, Money, Outcome, Refusal, Usage};
+use tollgate_translate::{Dialect, Failure, Phase};
 
 use crate::attempt::{Begun, Stream};
 use crate::attempts::Answering;
@@ -57,9 +57,10 @@ async fn deliver_whole(
 
 /// What a whole answer used: what its vendor says, or else an estimate.
 async fn meter_whole(endpoint: &Arc<Endpoint>, body: &Bytes, tally: &mut Tally) {
-    let usage = match endpoint.dialect.usage(body) {
+    let dialect = endpoint.dialect(tally.surface());
+    let usage = match dialect.usage(body) {
         Some(usage) => usage,
-        None => estimate::whole(tally, endpoint.dialect, body.clone()).await,
+        None => estimate::whole(tally, dialect, body.clone()).await,
     };
     tally.metered(usage, endpoint);
 }
@@ -68,18 +69,21 @@ async fn meter_whole(endpoint: &Arc<Endpoint>, body: &Bytes, tally: &mut Tally) 
 fn speak(endpoint: &Endpoint, body: Bytes, tally: &mut Tally) -> Result<Bytes, End> {
     let live = Arc::clone(&tally.live);
     let (Some(exchange), states) = (tally.exchange.as_ref(), &mut tally.states) else { return Ok(body) };
-    if endpoint.dialect == tollgate_translate::Dialect::OpenAi && !live.chain.sees_events() {
+    let call = &exchange.call;
+    if endpoint.speaks(call.surface) && !live.chain.sees_events() {
         return Ok(body);
     }
     let mut events: Vec<Event> = Vec::new();
-    endpoint.dialect.whole(&body, &mut events).map_err(|garbage| {
+    let dialect = endpoint.dialect(call.surface);
+    dialect.whole(&body, &mut events).map_err(|garbage| {
         End::Refused(Refusal::new(Code::UpstreamGarbage, format!("{}: {garbage}", endpoint.name)))
     })?;
     for event in &mut events {
         live.chain.on_event(exchange, states, event);
     }
     let head = endpoint.answer_head(tally.id);
-    Ok(Bytes::from(assemble(exchange.call.surface, head, &events, None)))
+    let spoken = Dialect::of(call.surface).unwrap_or(dialect);
+    Ok(Bytes::from(spoken.assemble(&head, call, &events, None)))
 }
 
 /// Sends a stream piece by piece as it comes, and marks its end as what it is.
@@ -105,9 +109,9 @@ async fn deliver_stream(
         Ended::Whole => tally.close(Outcome::Answered, 200),
         Ended::Cut(message) => {
             cut(endpoint, tally);
-            let surface = tally.exchange.as_ref().map_or(Surface::ChatCompletions, |x| x.call.surface);
-            let event = error_event(surface, Code::UpstreamCut.as_str(), message, Code::UpstreamCut.kind().as_str());
-            stream.held.push(event);
+            let (code, kind) = (Code::UpstreamCut.as_str(), Code::UpstreamCut.kind().as_str());
+            let last = stream.relay.fail(&Failure { code, message, kind });
+            stream.held.push(last);
         }
         Ended::Failed => {
             cut(endpoint, tally);
@@ -308,8 +312,13 @@ async fn meter(endpoint: &Endpoint, reported: Option<Usage>, output_chars: u64, 
 }
 
 fn stream_head(session: &Session, tally: &Tally) -> Box<ResponseHeader> {
+    let kind = match tally.exchange.as_ref().map(|exchange| exchange.call.framing) {
+        Some(Framing::JsonArray) => "application/json; charset=utf-8",
+        Some(Framing::EventStream) => "application/vnd.amazon.eventstream",
+        Some(Framing::Sse) | None => "text/event-stream; charset=utf-8",
+    };
     let ours = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8")),
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         // Asks nginx and its kin not to hold events back.
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
@@ -355,6 +364,9 @@ pub(crate) fn headers(tally: &Tally) -> Headers {
             say(&names::FEE, &Money::from_nano(tally.fee).decimal());
         }
     }
+    if !tally.dropped.is_empty() {
+        say(&names::DROPPED, &tally.dropped.join(", "));
+    }
     if let Some(held) = tally.held.as_ref().filter(|held| held.is_lowered) {
         say(&names::MAX_OUTPUT, &held.cap.to_string());
     }
@@ -378,6 +390,7 @@ mod names {
     pub(super) static COST: HeaderName = HeaderName::from_static("x-tollgate-cost-usd");
     pub(super) static INPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-input-cost-usd");
     pub(super) static FEE: HeaderName = HeaderName::from_static("x-tollgate-fee-usd");
+    pub(super) static DROPPED: HeaderName = HeaderName::from_static("x-tollgate-dropped");
     pub(super) static MAX_OUTPUT: HeaderName = HeaderName::from_static("x-tollgate-max-output");
     pub(super) static OUTPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-output-cost-usd");
 }

@@ -11,11 +11,11 @@ use http::{HeaderMap, header};
 use pingora::ErrorType;
 use pingora_timeout::timeout;
 use secrecy::SecretString;
-use tollgate_api::{Event, RequestId, Surface, Usage};
-use tollgate_translate::{Dialect, Out, Phase, Relay, VendorError};
+use tollgate_api::{Call, Event, Framing, RequestId, Surface, Usage};
+use tollgate_translate::{Out, Phase, Relay, VendorError};
 
 use crate::endpoint::Endpoint;
-use crate::fail::Fail;
+use crate::fail::{Fail, Verdict};
 use crate::pacing;
 use crate::upstream::{Upstreams, Wire};
 
@@ -37,26 +37,12 @@ pub(crate) struct Try<'a> {
     pub(crate) body: Bytes,
     /// The tenant's own credential, opened for this try.
     pub(crate) own: Option<Arc<SecretString>>,
-    pub(crate) shape: Shape,
-    /// When the whole request must be over.
-    pub(crate) deadline: Instant,
-}
-
-/// What the client is waiting for.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape {
-    pub(crate) surface: Surface,
-    pub(crate) stream: bool,
-    pub(crate) wants_usage: bool,
+    /// What the client asked, and how its answer is to come.
+    pub(crate) call: &'a Call,
     /// Whether filters look at events: then even a same-dialect stream is decoded.
     pub(crate) decode: bool,
-}
-
-impl Shape {
-    /// Whether an answer in this dialect can go to the client as it comes.
-    pub(crate) fn passes_through(&self, dialect: Dialect) -> bool {
-        dialect == Dialect::OpenAi && !self.decode
-    }
+    /// When the whole request must be over.
+    pub(crate) deadline: Instant,
 }
 
 /// An answer that has begun.
@@ -84,7 +70,7 @@ pub(crate) type Watch<'a> = dyn FnMut(&mut Event) + Send + 'a;
 pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begun, Fail> {
     let timeouts = &what.endpoint.timeouts;
     let left = what.deadline.saturating_duration_since(Instant::now());
-    let shape = what.shape;
+    let (call, decode) = (what.call, what.decode);
     let (endpoint, id, deadline) = (what.endpoint, what.id, what.deadline);
     let own = what.own.clone();
     // On the heap: every future around this one would carry and move its size.
@@ -93,38 +79,39 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
         let answer = wire.read_head().await.map_err(broken)?;
         let status = answer.status.as_u16();
         if !(200..300).contains(&status) {
-            let wait = pacing::asked_to_wait(&answer.headers, SystemTime::now());
-            return Err(refused(wire, endpoint, own.as_deref(), status, wait).await);
+            let wait = pacing::asked_to_wait(&answer.headers, endpoint.vendor, SystemTime::now());
+            return Err(refused(wire, endpoint, call.surface, own.as_deref(), status, wait).await);
         }
-        if let Some(wait) = pacing::exhausted(&answer.headers) {
+        if let Some(wait) = pacing::exhausted(&answer.headers, endpoint.vendor, SystemTime::now()) {
             endpoint.health.told_to_wait(wait, crate::clock::now_ms());
         }
-        if !shape.stream {
+        if !call.stream {
             return Ok(Err(wire));
         }
-        if !is_event_stream(answer) {
+        if !is_stream(answer, endpoint.dialect(call.surface).framing()) {
             return Err(Fail::Garbage(tollgate_translate::Garbage(
                 "a stream was asked for, something else came".into(),
             )));
         }
         // Nor need a whole answer carry the size of a stream's.
-        Box::pin(first_content(wire, endpoint, own, shape, id, watch)).await.map(Ok)
+        Box::pin(first_content(wire, endpoint, own, (call, decode), id, watch)).await.map(Ok)
     });
     let begun = timeout(timeouts.first_byte.min(left), trying).await.map_err(|_| Fail::FirstByteTimeout)??;
     match begun {
         Ok(stream) => Ok(Begun::Stream(Box::new(stream))),
-        Err(wire) => whole(wire, endpoint, deadline).await.map(Begun::Whole),
+        Err(wire) => whole(wire, endpoint, call.surface, deadline).await.map(Begun::Whole),
     }
 }
 
 /// Connects and sends. A reused connection that dies before any byte gets one replay on a fresh one.
 async fn open(what: Try<'_>) -> Result<Wire, Fail> {
     let mut fresh = false;
+    let target = what.endpoint.target(what.call.surface, what.call.stream).ok_or(Fail::Nowhere)?;
     loop {
         let peer = what.endpoint.peer().await?;
         let mut wire = what.pools.connect(peer, fresh).await.map_err(|e| no_connection(&e))?;
-        let sent =
-            wire.send(what.endpoint.head(what.body.len(), &what.headers, what.own.as_deref()), what.body.clone()).await;
+        let head = what.endpoint.head(target, &what.body, &what.headers, what.own.as_deref());
+        let sent = wire.send(head, what.body.clone()).await;
         let early = match sent {
             Ok(()) if !wire.reused => return Ok(wire),
             // On a connection from the pool, only a first byte shows that it was still alive.
@@ -147,14 +134,14 @@ async fn first_content(
     mut wire: Wire,
     endpoint: &Endpoint,
     own: Option<Arc<SecretString>>,
-    shape: Shape,
+    (call, decode): (&Call, bool),
     id: RequestId,
     watch: &mut Watch<'_>,
 ) -> Result<Stream, Fail> {
-    let dialect = endpoint.dialect;
-    let mut relay = match shape.passes_through(dialect) {
-        true => Relay::passthrough(shape.surface, shape.wants_usage),
-        false => Relay::foreign(dialect, shape.surface, endpoint.answer_head(id), shape.wants_usage),
+    let dialect = endpoint.dialect(call.surface);
+    let mut relay = match endpoint.speaks(call.surface) && !decode {
+        true => Relay::passthrough(dialect, call),
+        false => Relay::foreign(dialect, &endpoint.answer_head(id), call),
     };
     let mut held = Out::default();
     let price = |usage: &Usage| endpoint.price(usage);
@@ -172,7 +159,7 @@ async fn first_content(
             Phase::Waiting => {}
             Phase::Content | Phase::Ended => return Ok(Stream { wire, relay, held, own }),
             Phase::Failed { kind, message } => {
-                let error = VendorError { kind: kind.clone(), code: None, message: message.clone() };
+                let error = VendorError { kind: kind.clone(), code: None, message: message.clone(), retry_after: None };
                 return Err(Fail::FirstEvent(endpoint.discreet(error, own.as_deref())));
             }
         }
@@ -180,7 +167,7 @@ async fn first_content(
 }
 
 /// Reads a whole answer; its head has come in time, its body has until the request's deadline.
-async fn whole(mut wire: Wire, endpoint: &Endpoint, deadline: Instant) -> Result<Bytes, Fail> {
+async fn whole(mut wire: Wire, endpoint: &Endpoint, surface: Surface, deadline: Instant) -> Result<Bytes, Fail> {
     let left = deadline.saturating_duration_since(Instant::now());
     let body = timeout(left, wire.read_all(ANSWER_BYTES_MAX, endpoint.timeouts.idle))
         .await
@@ -189,7 +176,7 @@ async fn whole(mut wire: Wire, endpoint: &Endpoint, deadline: Instant) -> Result
         .ok_or(Fail::Broken("the answer is too long"))?;
     wire.release().await;
     if !looks_like_an_object(&body) {
-        let what = format!("{} promised JSON and sent something else", endpoint.dialect.as_str());
+        let what = format!("{} promised JSON and sent something else", endpoint.dialect(surface).as_str());
         return Err(Fail::Garbage(tollgate_translate::Garbage(what)));
     }
     Ok(body)
@@ -204,18 +191,26 @@ fn looks_like_an_object(body: &[u8]) -> bool {
 async fn refused(
     wire: Wire,
     endpoint: &Endpoint,
+    surface: Surface,
     own: Option<&SecretString>,
     status: u16,
     retry_after: Option<Duration>,
 ) -> Fail {
     let body = endpoint.veiled(wire.drain(ERROR_BYTES_MAX, ERROR_PATIENCE).await, own);
-    Fail::Status { status, error: endpoint.discreet(endpoint.dialect.error(status, &body), own), retry_after }
+    let error = endpoint.dialect(surface).error(status, &body);
+    let retry_after = retry_after.or(error.retry_after);
+    let verdict = Verdict::of(endpoint.vendor, status, &error);
+    Fail::Status { status, error: endpoint.discreet(error, own), verdict, retry_after }
 }
 
-fn is_event_stream(answer: &pingora::http::ResponseHeader) -> bool {
+fn is_stream(answer: &pingora::http::ResponseHeader, framing: Framing) -> bool {
+    let wanted: &[u8] = match framing {
+        Framing::EventStream => b"application/vnd.amazon.eventstream",
+        Framing::Sse | Framing::JsonArray => b"text/event-stream",
+    };
     let kind = answer.headers.get(header::CONTENT_TYPE).map(|v| v.as_bytes());
     // llama.cpp and some proxies leave the type out; the relay judges the bytes then.
-    kind.is_none_or(|k| k.len() >= 17 && k[..17].eq_ignore_ascii_case(b"text/event-stream"))
+    kind.is_none_or(|k| k.len() >= wanted.len() && k[..wanted.len()].eq_ignore_ascii_case(wanted))
 }
 
 fn no_connection(error: &pingora::Error) -> Fail {

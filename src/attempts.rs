@@ -9,14 +9,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
-use tollgate_api::{AttemptHead, Code, Edit, Edits, Refusal};
+use tollgate_api::{AttemptHead, Code, Edits, Exchange, Refusal, Surface};
+use tollgate_translate::splice;
 
-use crate::attempt::{Begun, Shape, Try, attempt};
+use crate::attempt::{Begun, Try, attempt};
 use crate::clock;
 use crate::endpoint::Endpoint;
 use crate::fail::Fail;
 use crate::health::State;
-use crate::off_worker::off_worker;
+use crate::off_worker::{THRESHOLD_BYTES, off_worker};
 use crate::plan::{Candidate, Plan};
 use crate::tally::Tally;
 use crate::upstream::Upstreams;
@@ -92,7 +93,7 @@ async fn try_one(
             judge(endpoint, &fail);
             tally.failed(endpoint, &fail, took);
             match fail {
-                Fail::Status { status, error, .. } if !Fail::status_falls_back(status) => {
+                Fail::Status { status, error, verdict, .. } if !Fail::falls_back(status, verdict) => {
                     Some(Err(NoAnswer::Vendor { status, error }))
                 }
                 _ => None,
@@ -121,13 +122,8 @@ async fn one(
         return Err(Fail::Broken("the request was not read"));
     };
     let call = &exchange.call;
-    let shape = Shape {
-        surface: call.surface,
-        stream: call.stream,
-        wants_usage: call.wants_usage,
-        decode: live.chain.sees_events(),
-    };
-    let body = say(endpoint, exchange, cap).await?;
+    let Said { body, dropped } = say(endpoint, exchange, cap).await?;
+    tally.dropped = dropped;
     let mut headers = HeaderMap::new();
     if !live.chain.is_empty() {
         let mut view =
@@ -136,46 +132,48 @@ async fn one(
         keep_ours(&mut headers);
     }
     trace.forward(&mut headers);
-    let what = Try { pools, endpoint, id, headers, body, own, shape, deadline };
+    let decode = live.chain.sees_events();
+    let what = Try { pools, endpoint, id, headers, body, own, call, decode, deadline };
     attempt(what, &mut |event| live.chain.on_event(exchange, states, event)).await
+}
+
+/// A request in an endpoint's words, and what of it could not be said.
+struct Said {
+    body: Bytes,
+    dropped: Vec<String>,
 }
 
 /// The request in this endpoint's words: spliced where it speaks the client's dialect, translated
 /// where it does not. `cap` is the output that money is held for.
-async fn say(endpoint: &Arc<Endpoint>, exchange: &tollgate_api::Exchange, cap: Option<u64>) -> Result<Bytes, Fail> {
-    use tollgate_translate::{Dialect, splice};
+async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) -> Result<Said, Fail> {
     let call = &exchange.call;
     let capped = cap.and_then(|cap| capped(endpoint, exchange, cap));
     let edits = capped.as_ref().unwrap_or(&exchange.edits);
-    if endpoint.dialect == Dialect::OpenAi {
-        return Ok(splice(call, edits, Some(&endpoint.model), call.stream));
+    if endpoint.speaks(call.surface) {
+        let asks_usage = call.stream && call.surface == Surface::ChatCompletions;
+        return Ok(Said { body: splice(call, edits, Some(&endpoint.model), asks_usage), dropped: Vec::new() });
     }
-    let (dialect, model) = (endpoint.dialect, Arc::clone(&endpoint.model));
-    if call.body.len() < crate::off_worker::THRESHOLD_BYTES {
-        return dialect.request(call, edits, &model).map(Bytes::from).map_err(Fail::Unsayable);
-    }
-    let (call, edits) = (call.clone(), edits.clone());
-    off_worker(move || dialect.request(&call, &edits, &model)).await.map(Bytes::from).map_err(Fail::Unsayable)
+    let (dialect, model) = (endpoint.dialect(call.surface), Arc::clone(&endpoint.model));
+    let said = if call.body.len() < THRESHOLD_BYTES {
+        dialect.request(call, edits, &model)
+    } else {
+        let (call, edits) = (call.clone(), edits.clone());
+        off_worker(move || dialect.request(&call, &edits, &model)).await
+    };
+    let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;
+    Ok(Said { body: body.into(), dropped })
 }
 
 /// The edits that cap the output at what is held; `None` where the client's own cap is no higher.
-fn capped(endpoint: &Endpoint, exchange: &tollgate_api::Exchange, cap: u64) -> Option<Edits> {
+fn capped(endpoint: &Endpoint, exchange: &Exchange, cap: u64) -> Option<Edits> {
     let call = &exchange.call;
     if call.max_output.is_some_and(|own| own <= cap) {
         return None;
     }
     let cap = endpoint.max_output.map_or(cap, |most| most.min(cap));
-    let mut edits = exchange.edits.clone();
-    let mut set = |member: &str| edits.push(Edit { member: member.into(), value: Some(cap.to_string().into()) });
-    // Whichever the client used; OpenAI's own models insist on the later one, others know the older.
-    let is_openai = &*endpoint.provider == "openai";
-    if call.caps.max_completion_tokens || (is_openai && !call.caps.max_tokens) {
-        set("max_completion_tokens");
-    }
-    if call.caps.max_tokens || (!is_openai && !call.caps.max_completion_tokens) {
-        set("max_tokens");
-    }
-    Some(edits)
+    // OpenAI's own models insist on the newer member, all others know the older.
+    let newer = matches!(endpoint.vendor.name, "openai" | "azure");
+    Some(tollgate_translate::capped(call, &exchange.edits, cap, newer))
 }
 
 /// The only headers of the client that go upstream: its W3C trace context.
@@ -198,9 +196,11 @@ impl Trace {
 
 /// Takes out of a filter's headers those that frame or authenticate the request.
 fn keep_ours(headers: &mut HeaderMap) {
-    static OURS: [HeaderName; 7] = [
+    static OURS: [HeaderName; 9] = [
         header::AUTHORIZATION,
         HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("x-goog-api-key"),
+        HeaderName::from_static("api-key"),
         header::HOST,
         header::CONTENT_LENGTH,
         header::TRANSFER_ENCODING,

@@ -15,7 +15,7 @@ use crate::gateway::Gateway;
 use crate::identify::identify;
 use crate::off_worker::off_worker;
 use crate::pipeline::End;
-use crate::reply;
+use crate::reply::{self, Envelope};
 
 /// What of the log is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,28 +66,28 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, session: &mut Session, page: P
         Ok(holder) => holder,
         Err(End::Refused(refusal)) => {
             gateway.metrics.refused(refusal.code);
-            return reply::refuse(session, &refusal).await;
+            return reply::refuse(session, &refusal, Envelope::OpenAi).await;
         }
         Err(_) => return Err(pingora::Error::new(pingora::ErrorType::ConnectionClosed).into_down()),
     };
     let Some(books) = &live.books else {
         let none = Refusal::new(Code::RecordNotFound, "this gateway keeps no audit log (`audit.mode: off`)");
-        return reply::refuse(session, &none).await;
+        return reply::refuse(session, &none, Envelope::OpenAi).await;
     };
     let Some(log) = holder.tenant.known_log() else {
         let none = Refusal::new(Code::RecordNotFound, "your tenant has called no model yet, and has no log");
-        return reply::refuse(session, &none).await;
+        return reply::refuse(session, &none, Envelope::OpenAi).await;
     };
     let shelf = books.audit.shelf(log);
     match off_worker(move || read(&shelf, page)).await {
         Ok((kind, text)) => reply::whole(session, 200, kind, [], text).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let none = Refusal::new(Code::RecordNotFound, error.to_string()).retry_after(Duration::from_secs(1));
-            reply::refuse(session, &none).await
+            reply::refuse(session, &none, Envelope::OpenAi).await
         }
         Err(error) => {
             tracing::error!(%error, "the audit log could not be read");
-            reply::refuse(session, &Refusal::new(Code::Internal, "the audit log could not be read")).await
+            reply::refuse(session, &Refusal::new(Code::Internal, "the audit log could not be read"), Envelope::OpenAi).await
         }
     }
 }

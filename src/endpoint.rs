@@ -17,11 +17,13 @@ use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::utils::tls::WrappedX509;
 use secrecy::{ExposeSecret, SecretString};
-use tollgate_api::{Cost, RequestId, Usage};
+use smallvec::SmallVec;
+use tollgate_api::{Cost, RequestId, Surface, Usage};
 use tollgate_conf::{BaseUrl, Timeouts};
 use tollgate_meter::Prices;
 use tollgate_translate::{AnswerHead, Dialect, VendorError};
 use tollgate_vault::{Guard, SafeUrl};
+use tollgate_vendors::{Operation, Vendor};
 
 use crate::clock;
 use crate::fail::Fail;
@@ -51,8 +53,8 @@ pub(crate) struct Endpoint {
     pub(crate) provider: Arc<str>,
     /// The model's id at the vendor.
     pub(crate) model: Arc<str>,
-    /// What it speaks.
-    pub(crate) dialect: Dialect,
+    /// What is known of its vendor.
+    pub(crate) vendor: &'static Vendor,
     /// How long its attempts may take.
     pub(crate) timeouts: Timeouts,
     /// What its tokens cost; `None` when the catalogue does not say.
@@ -70,11 +72,21 @@ pub(crate) struct Endpoint {
     place: Place,
     base: BaseUrl,
     http2: bool,
-    uri: Uri,
+    /// Each dialect that it speaks, the one that is translated into first.
+    tongues: SmallVec<[Tongue; 2]>,
+    /// Where it has vectors.
+    embeds: Option<Uri>,
     headers: HeaderMap,
     /// What it authenticates by: its key, and the headers of its provider. A tenant's place has none.
     secrets: Vec<SecretString>,
     parts: Parts,
+}
+
+/// A dialect, and where it is spoken.
+struct Tongue {
+    dialect: Dialect,
+    whole: Uri,
+    stream: Uri,
 }
 
 /// Host, port, and the addresses they resolve to.
@@ -92,7 +104,8 @@ struct Place {
 /// What makes an endpoint, beside what configuration says of its provider.
 pub(crate) struct Site<'a> {
     pub(crate) base: &'a BaseUrl,
-    pub(crate) dialect: Dialect,
+    pub(crate) vendor: &'static Vendor,
+    pub(crate) dialects: SmallVec<[Dialect; 2]>,
     pub(crate) http2: bool,
     pub(crate) credential: Option<&'a str>,
     pub(crate) headers: &'a [(HeaderName, HeaderValue)],
@@ -206,13 +219,14 @@ impl Endpoint {
         let Parts { name, provider, model, timeouts, prices, max_output, health, policy, metrics } = parts.clone();
         Ok(Self {
             parts,
-            uri: target(site)?,
+            tongues: tongues(site, &model)?,
+            embeds: embeds(site, &model)?,
             base: site.base.clone(),
             http2: site.http2,
             headers: headers(site)?,
             place: Place::new(site, guard),
             secrets: secrets(site),
-            dialect: site.dialect,
+            vendor: site.vendor,
             name,
             provider,
             model,
@@ -242,7 +256,8 @@ impl Endpoint {
         };
         let site = Site {
             base: &base_url,
-            dialect: self.dialect,
+            vendor: self.vendor,
+            dialects: self.tongues.iter().map(|tongue| tongue.dialect).collect(),
             http2: self.http2,
             // A provider's headers may be the operator's credential: none of them goes with the tenant's.
             credential: None,
@@ -304,19 +319,48 @@ impl Endpoint {
         self.prices.as_ref().map(|prices| prices.cost(usage))
     }
 
-    /// The head of a request with a body of this length: an allow-list, never the client's head.
+    /// The dialect in which a request of this surface is put: the surface's own where it is spoken here.
+    pub(crate) fn dialect(&self, surface: Surface) -> Dialect {
+        self.tongue(surface).dialect
+    }
+
+    /// Whether a client of this surface is understood without translation.
+    pub(crate) fn speaks(&self, surface: Surface) -> bool {
+        Dialect::of(surface) == Some(self.tongue(surface).dialect)
+    }
+
+    fn tongue(&self, surface: Surface) -> &Tongue {
+        let own = Dialect::of(surface).and_then(|own| self.tongues.iter().find(|tongue| tongue.dialect == own));
+        own.unwrap_or(&self.tongues[0])
+    }
+
+    /// Where a request of this surface goes; `None` where there is nothing for it.
+    pub(crate) fn target(&self, surface: Surface, stream: bool) -> Option<&Uri> {
+        match (surface, self.tongue(surface)) {
+            (Surface::Embeddings, _) => self.embeds.as_ref(),
+            (_, tongue) => Some(if stream { &tongue.stream } else { &tongue.whole }),
+        }
+    }
+
+    /// The head of a request to `target` with this body: an allow-list, never the client's head.
     /// `more` are headers that neither frame nor authenticate it; `own` is the tenant's own credential.
-    pub(crate) fn head(&self, length: usize, more: &HeaderMap, own: Option<&SecretString>) -> Box<RequestHeader> {
+    pub(crate) fn head(
+        &self,
+        target: &Uri,
+        body: &Bytes,
+        more: &HeaderMap,
+        own: Option<&SecretString>,
+    ) -> Box<RequestHeader> {
         let (mut parts, ()) = http::Request::new(()).into_parts();
         parts.method = Method::POST;
-        parts.uri = self.uri.clone();
+        parts.uri = target.clone();
         parts.headers = self.headers.clone();
-        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         for (name, value) in more {
             parts.headers.insert(name.clone(), value.clone());
         }
         // What cannot stand in a header was refused when it was stored.
-        if let Some((name, value)) = own.and_then(|own| authentication(self.dialect, own.expose_secret()).ok()) {
+        if let Some((name, value)) = own.and_then(|own| self.vendor.credential(own.expose_secret()).ok()) {
             parts.headers.insert(name, value);
         }
         Box::new(RequestHeader::from(parts))
@@ -334,13 +378,27 @@ fn secrets(site: &Site<'_>) -> Vec<SecretString> {
     site.credential.into_iter().chain(headers).map(SecretString::from).collect()
 }
 
-/// The path that requests to this place ask for.
-fn target(site: &Site<'_>) -> Result<Uri, http::Error> {
-    let path = match site.dialect {
-        Dialect::OpenAi => format!("{}/chat/completions", site.base.path),
-        Dialect::Anthropic => format!("{}/v1/messages", site.base.path),
-    };
-    Uri::builder().path_and_query(path).build()
+/// Where each dialect of this place is spoken. One for which the vendor has no path is left out; the first
+/// has one, as configuration was checked for it.
+fn tongues(site: &Site<'_>, model: &str) -> Result<SmallVec<[Tongue; 2]>, http::Error> {
+    let mut tongues = SmallVec::new();
+    for &dialect in &site.dialects {
+        let path = |stream| site.vendor.layout.path(Operation::Generate { dialect, stream }, model);
+        if let (Some(whole), Some(stream)) = (path(false), path(true)) {
+            tongues.push(Tongue { dialect, whole: below(site, &whole)?, stream: below(site, &stream)? });
+        }
+    }
+    Ok(tongues)
+}
+
+fn embeds(site: &Site<'_>, model: &str) -> Result<Option<Uri>, http::Error> {
+    let path = site.vendor.layout.path(Operation::Embed, model).filter(|_| site.vendor.embeds);
+    path.map(|path| below(site, &path)).transpose()
+}
+
+/// A path below the base URL's own.
+fn below(site: &Site<'_>, path: &str) -> Result<Uri, http::Error> {
+    Uri::builder().path_and_query(format!("{}{path}", site.base.path)).build()
 }
 
 /// The headers that every request to this place shares.
@@ -352,26 +410,19 @@ fn headers(site: &Site<'_>) -> Result<HeaderMap, http::Error> {
     headers.insert(header::HOST, HeaderValue::try_from(host)?);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("tollgate/", env!("CARGO_PKG_VERSION"))));
-    if site.dialect == Dialect::Anthropic {
+    for (name, value) in site.vendor.headers {
+        headers.insert(*name, HeaderValue::from_static(value));
+    }
+    if site.dialects.contains(&Dialect::Anthropic) {
+        // Whoever speaks it wants to know which of its versions.
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     }
     if let Some(credential) = site.credential {
-        let (name, value) = authentication(site.dialect, credential)?;
+        let (name, value) = site.vendor.credential(credential)?;
         headers.insert(name, value);
     }
     for (name, value) in site.headers {
         headers.insert(name.clone(), value.clone());
     }
     Ok(headers)
-}
-
-/// The header by which a dialect authenticates.
-fn authentication(dialect: Dialect, credential: &str) -> Result<(HeaderName, HeaderValue), http::Error> {
-    let (name, value) = match dialect {
-        Dialect::OpenAi => (header::AUTHORIZATION, format!("Bearer {credential}")),
-        Dialect::Anthropic => (HeaderName::from_static("x-api-key"), credential.to_owned()),
-    };
-    let mut value = HeaderValue::try_from(value)?;
-    value.set_sensitive(true);
-    Ok((name, value))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tollgate_translate::{Garbage, VendorError};
+use tollgate_vendors::Vendor;
 
 /// A failed attempt, with the facts that policy and the final error need.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) enum Fail {
         status: u16,
         /// What its body says.
         error: VendorError,
+        /// What that means at this vendor.
+        verdict: Verdict,
         /// When it says to come back.
         retry_after: Option<Duration>,
     },
@@ -32,8 +35,32 @@ pub(crate) enum Fail {
     Vetoed(&'static str),
     /// The request cannot be said in this endpoint's dialect; another candidate may do.
     Unsayable(tollgate_api::Refusal),
+    /// The endpoint has nothing for requests of this surface.
+    Nowhere,
     /// The tenant's own credential cannot be opened.
     Sealed,
+}
+
+/// Whom a refusing vendor finds at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// What its status says.
+    AsTheStatusSays,
+    /// Our account there: its credential, or its money.
+    OurAccount,
+    /// It lacks what was asked for, whatever the status says.
+    Lacking,
+}
+
+impl Verdict {
+    /// What an error means at this vendor.
+    pub(crate) fn of(vendor: &Vendor, status: u16, error: &VendorError) -> Self {
+        match status {
+            400..=499 if vendor.blames_us(error) => Self::OurAccount,
+            500.. if vendor.lacks_feature(error) => Self::Lacking,
+            _ => Self::AsTheStatusSays,
+        }
+    }
 }
 
 /// The closed set of reasons, for metrics and headers.
@@ -105,7 +132,7 @@ impl Fail {
             Self::Broken(_) => FailKind::Broken,
             Self::Garbage(_) => FailKind::Garbage,
             Self::Vetoed(_) => FailKind::Vetoed,
-            Self::Unsayable(_) => FailKind::Unsupported,
+            Self::Unsayable(_) | Self::Nowhere => FailKind::Unsupported,
             Self::Sealed => FailKind::Sealed,
         }
     }
@@ -130,6 +157,7 @@ impl Fail {
             Self::Garbage(garbage) => format!("the answer could not be read: {garbage}"),
             Self::Vetoed(why) => format!("a filter objected: {why}"),
             Self::Unsayable(refusal) => refusal.message.to_string(),
+            Self::Nowhere => "it has nothing for requests of this surface".to_owned(),
             Self::Sealed => "your own credential for it cannot be opened".to_owned(),
         }
     }
@@ -137,15 +165,17 @@ impl Fail {
     /// Whether the next candidate may do better than one that gave this status. A vendor's 4xx is
     /// the client's to mend, but for those that speak of the vendor: our credential (401, 402, 403),
     /// a model it does not have (404), time (408, 409, 425), load (429) and Groq's 498.
-    pub(crate) fn status_falls_back(status: u16) -> bool {
-        matches!(status, 401 | 402 | 403 | 404 | 408 | 409 | 424 | 425 | 429 | 498 | 500..)
+    pub(crate) fn falls_back(status: u16, verdict: Verdict) -> bool {
+        verdict != Verdict::AsTheStatusSays
+            || matches!(status, 401 | 402 | 403 | 404 | 408 | 409 | 424 | 425 | 429 | 498 | 500..)
     }
 
     /// Whether it speaks against the endpoint's health, rather than against this request.
     pub(crate) fn is_the_endpoints_fault(&self) -> bool {
         match self {
+            Self::Status { verdict: Verdict::Lacking, .. } => false,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 498 | 500..),
-            Self::Vetoed(_) | Self::Unsayable(_) | Self::Sealed => false,
+            Self::Vetoed(_) | Self::Unsayable(_) | Self::Nowhere | Self::Sealed => false,
             _ => true,
         }
     }

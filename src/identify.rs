@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pingora::proxy::Session;
 use tollgate_api::{Code, Refusal};
-use tollgate_auth::{Check, KeyError, Kind, presented};
+use tollgate_auth::{Check, KeyError, Kind, presented, presented_in_query};
 
 use crate::accounts::Holder;
 use crate::clock;
@@ -29,7 +29,9 @@ pub(crate) async fn identify(
         flood.admit(ip, now)?;
     }
     let metrics = &gateway.metrics;
-    let Some(key) = presented(&session.req_header().headers) else {
+    let head = session.req_header();
+    let in_query = || head.uri.query().and_then(presented_in_query);
+    let Some(key) = presented(&head.headers).or_else(in_query) else {
         metrics.auth_failed("missing");
         return Err(Refusal::new(Code::MissingKey, "the request carries no key").into());
     };

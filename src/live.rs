@@ -144,7 +144,8 @@ fn site<'a>(provider: &'a Provider, e: &'a tollgate_conf::Endpoint, ca: Option<A
     (&provider.name, &provider.ca_file, provider.http2).hash(&mut group);
     Site {
         base: &e.base,
-        dialect: provider.dialect,
+        vendor: provider.vendor,
+        dialects: std::iter::once(provider.dialect).chain(provider.also.iter().copied()).collect(),
         http2: provider.http2,
         credential: provider.credential.as_ref().map(|c| c.expose_secret()),
         headers: &provider.headers,

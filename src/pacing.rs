@@ -4,38 +4,37 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
+use tollgate_vendors::{LimitHeaders, Vendor};
 
 /// How long a vendor that refused asks to be left alone.
 ///
 /// In order: `retry-after-ms` (OpenAI), `retry-after` in seconds or as a date (RFC 9110 §10.2.3),
 /// then the reset of an exhausted rate limit.
-pub(crate) fn asked_to_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn asked_to_wait(headers: &HeaderMap, vendor: &Vendor, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
     text("retry-after-ms")
         .and_then(|ms| ms.parse().ok().map(Duration::from_millis))
         .or_else(|| text("retry-after").and_then(|v| retry_after(v, now)))
-        .or_else(|| exhausted(headers))
+        .or_else(|| exhausted(headers, vendor, now))
 }
 
 /// The reset of a limit that has nothing left: an answer may still be a success, the next will not.
-pub(crate) fn exhausted(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn exhausted(headers: &HeaderMap, vendor: &Vendor, now: SystemTime) -> Option<Duration> {
     // Most answers carry none of these: one look-up each, no parsing.
-    LIMITS.iter().filter_map(|[remaining, reset]| exhausted_of(headers, remaining, reset)).max()
+    vendor.limits.iter().filter_map(|limit| exhausted_of(headers, limit, now)).max()
 }
 
-/// What is left of a limit, and when it is whole again, as OpenAI, Groq and Azure spell it.
-static LIMITS: [[HeaderName; 2]; 2] = [
-    [HeaderName::from_static("x-ratelimit-remaining-requests"), HeaderName::from_static("x-ratelimit-reset-requests")],
-    [HeaderName::from_static("x-ratelimit-remaining-tokens"), HeaderName::from_static("x-ratelimit-reset-tokens")],
-];
-
-fn exhausted_of(headers: &HeaderMap, remaining: &HeaderName, reset: &HeaderName) -> Option<Duration> {
-    let none_left = headers.get(remaining)?.as_bytes() == b"0";
+fn exhausted_of(headers: &HeaderMap, limit: &LimitHeaders, now: SystemTime) -> Option<Duration> {
+    let none_left = headers.get(limit.remaining)?.as_bytes() == b"0";
     if !none_left {
         return None;
     }
-    duration(headers.get(reset)?.to_str().ok()?)
+    let reset = headers.get(limit.reset)?.to_str().ok()?;
+    duration(reset).or_else(|| {
+        let at = humantime::parse_rfc3339_weak(reset).ok()?;
+        Some(at.duration_since(now).unwrap_or(Duration::ZERO))
+    })
 }
 
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
@@ -89,10 +88,14 @@ mod tests {
         pairs.iter().map(|(n, v)| (http::HeaderName::from_static(n), v.parse().expect("a value"))).collect()
     }
 
+    fn openai() -> &'static Vendor {
+        tollgate_vendors::vendor("openai").expect("known")
+    }
+
     #[test]
     fn retry_after_is_read_in_seconds_milliseconds_and_as_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
-        let wait = |pairs: &[(&'static str, &str)]| asked_to_wait(&headers(pairs), now);
+        let wait = |pairs: &[(&'static str, &str)]| asked_to_wait(&headers(pairs), openai(), now);
         assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "1")]), Some(Duration::from_millis(250)));
         assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")]), Some(Duration::from_secs(7)));
@@ -101,11 +104,25 @@ mod tests {
 
     #[test]
     fn only_an_exhausted_limit_counts() {
+        let now = SystemTime::UNIX_EPOCH;
         let left = |n: &str| {
-            exhausted(&headers(&[("x-ratelimit-remaining-requests", n), ("x-ratelimit-reset-requests", "1m30s")]))
+            let limits = [("x-ratelimit-remaining-requests", n), ("x-ratelimit-reset-requests", "1m30s")];
+            exhausted(&headers(&limits), openai(), now)
         };
         assert_eq!(left("0"), Some(Duration::from_secs(90)));
         assert_eq!(left("1"), None);
+    }
+
+    #[test]
+    fn a_limit_of_anthropics_is_whole_again_at_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        let anthropic = tollgate_vendors::vendor("anthropic").expect("known");
+        let limits = [
+            ("anthropic-ratelimit-output-tokens-remaining", "0"),
+            ("anthropic-ratelimit-output-tokens-reset", "1994-11-06T08:49:37Z"),
+            ("anthropic-ratelimit-requests-remaining", "12"),
+        ];
+        assert_eq!(exhausted(&headers(&limits), anthropic, now), Some(Duration::from_secs(7)));
     }
 
     #[test]

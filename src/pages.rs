@@ -13,15 +13,17 @@ use crate::identify::identify;
 use crate::live::{Live, Model};
 use crate::pipeline::End;
 use crate::reply;
+use crate::surface::envelope;
 
 /// `GET /v1/models` and `/v1/models/{id}`: what this key may ask for.
 pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Option<&str>) -> pingora::Result<()> {
+    let envelope = envelope(session.req_header().uri.path());
     let live = gateway.live.load_full();
     let holder = match identify(gateway, &live, session, Instant::now()).await {
         Ok(holder) => holder,
         Err(End::Refused(refusal)) => {
             gateway.metrics.refused(refusal.code);
-            return reply::refuse(session, &refusal).await;
+            return reply::refuse(session, &refusal, envelope).await;
         }
         Err(_) => return Err(pingora::Error::new(pingora::ErrorType::ConnectionClosed).into_down()),
     };
@@ -32,7 +34,7 @@ pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Op
             Some(model) => describe(id, model),
             None => {
                 let message = format!("there is no model `{}`", id.chars().take(100).collect::<String>());
-                return reply::refuse(session, &Refusal::new(Code::ModelNotFound, message).at("model")).await;
+                return reply::refuse(session, &Refusal::new(Code::ModelNotFound, message).at("model"), envelope).await;
             }
         },
     };

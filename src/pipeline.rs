@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, header};
 use pingora::proxy::Session;
-use tollgate_api::{Call, Code, Edits, Exchange, Outcome, Refusal, Slot, Surface, Verdict};
+use tollgate_api::{Address, Call, Code, Edit, Edits, Exchange, Outcome, Refusal, Slot, Verdict};
 use tollgate_classify::Input;
+use tollgate_translate::request::DROP_UNSUPPORTED;
 
 use crate::accounts::{Holder, TenantState};
 use crate::admit::admit;
@@ -22,7 +23,7 @@ use crate::live::Live;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
 use crate::plan::{self, Plan};
 use crate::reading::read;
-use crate::reply::{self, ErrorReply};
+use crate::reply::{self, Envelope, ErrorReply};
 use crate::tally::{Drain, Tally};
 
 /// Why the path ended before an answer was delivered.
@@ -54,16 +55,16 @@ impl From<Refusal> for End {
 }
 
 /// Serves one request of a model surface.
-pub(crate) async fn serve(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session) -> Result<(), Gone> {
-    let mut tally = Tally::open(gateway, gateway.live.load_full(), surface, draw_request_id());
-    match travel(gateway, surface, session, &mut tally).await {
+pub(crate) async fn serve(gateway: &Arc<Gateway>, address: Address, session: &mut Session) -> Result<(), Gone> {
+    let mut tally = Tally::open(gateway, gateway.live.load_full(), address.surface, draw_request_id());
+    match travel(gateway, address, session, &mut tally).await {
         Ok(()) => Ok(()),
         Err(end) => say_why(end, session, &mut tally).await,
     }
 }
 
 /// The path.
-async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
+async fn travel(gateway: &Arc<Gateway>, address: Address, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
     let live = Arc::clone(&tally.live);
     let holder = identify(gateway, &live, session, tally.began()).await?;
     let state = holder.tenant.now.load_full();
@@ -71,7 +72,7 @@ async fn travel(gateway: &Arc<Gateway>, surface: Surface, session: &mut Session,
     let admitted = admit(gateway, &live, &holder, &state, session, (tally.id, tally.began())).await;
     let admitted = admitted.map_err(|denied| tally.denied(&holder, &denied))?;
     tally.admitted(&holder, admitted);
-    let call = read(surface, &live, session).await?;
+    let call = read(address, &live, session).await?;
     let exchange = open(&holder, call, &live, session, tally);
     let exchange = filter(Slot::AfterAuth, exchange, &live, tally).await?;
     let exchange = classify(exchange, &live).await;
@@ -135,8 +136,14 @@ async fn while_listening<T, E: Into<End>>(
 }
 
 /// What neither filters nor routes may look at.
-static CREDENTIALS: [HeaderName; 4] =
-    [header::AUTHORIZATION, HeaderName::from_static("x-api-key"), header::PROXY_AUTHORIZATION, header::COOKIE];
+static CREDENTIALS: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static("api-key"),
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+];
 
 /// Makes the exchange. Headers are only copied into it where a filter or a route looks at them.
 fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut Tally) -> Box<Exchange> {
@@ -150,7 +157,11 @@ fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut
     tally.states = live.chain.states();
     let caller = Arc::clone(&holder.caller);
     // On the heap once, so that handing it from step to step moves a pointer.
-    Box::new(Exchange { id: tally.id, caller, call, headers, label: None, edits: Edits::new() })
+    let mut edits = Edits::new();
+    if call.spans.has_ours {
+        edits.push(Edit { member: DROP_UNSUPPORTED.into(), value: None });
+    }
+    Box::new(Exchange { id: tally.id, caller, call, headers, label: None, edits })
 }
 
 /// Runs the filters of a slot.
@@ -193,6 +204,7 @@ async fn classify(mut exchange: Box<Exchange>, live: &Arc<Live>) -> Box<Exchange
 
 /// Tells the client why there is no answer, in its surface's words.
 async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(), Gone> {
+    let envelope = Envelope::of(tally.surface());
     let (reply, outcome) = match end {
         End::Gone => {
             estimate::hang_up(tally).await;
@@ -214,11 +226,11 @@ async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(
             tally.refused = Some(refusal.code);
             let failed =
                 matches!(refusal.code, Code::AllEndpointsFailed | Code::UpstreamGarbage | Code::DeadlineExceeded);
-            (ErrorReply::from(&refusal), if failed { Outcome::Failed } else { Outcome::Refused })
+            (ErrorReply::of(&refusal, envelope), if failed { Outcome::Failed } else { Outcome::Refused })
         }
         End::Vendor { status, error } => {
             tally.trail.vendor_refused = true;
-            (ErrorReply::of_vendor(status, &error), Outcome::Failed)
+            (ErrorReply::of_vendor(status, &error, envelope), Outcome::Failed)
         }
     };
     tally.close(outcome, reply.status);

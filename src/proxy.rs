@@ -22,8 +22,8 @@ use crate::front::Stopwatch;
 use crate::gateway::Gateway;
 use crate::pages;
 use crate::pipeline;
-use crate::reply;
-use crate::surface::{Asked, asked};
+use crate::reply::{self, Envelope};
+use crate::surface::{Asked, asked, envelope};
 
 /// What a refused client may still send before we hang up.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -93,8 +93,8 @@ impl ProxyHttp for Proxy {
 impl Proxy {
     async fn serve(&self, session: &mut Session) -> pingora::Result<()> {
         match asked(session.req_header()) {
-            Asked::Model(surface) => {
-                let served = Box::pin(pipeline::serve(&self.gateway, surface, session)).await;
+            Asked::Model(address) => {
+                let served = Box::pin(pipeline::serve(&self.gateway, address, session)).await;
                 served.map_err(|_| Error::explain(ErrorType::ConnectionClosed, "the client hung up").into_down())
             }
             Asked::Models(id) => pages::models(&self.gateway, session, id.as_deref()).await,
@@ -103,7 +103,12 @@ impl Proxy {
             Asked::Root => pages::root(session).await,
             Asked::Nothing(refusal) => {
                 self.gateway.metrics.refused(refusal.code);
-                reply::refuse(session, &refusal).await
+                let envelope = envelope(session.req_header().uri.path());
+                reply::refuse(session, &refusal, envelope).await
+            }
+            Asked::CountTokens | Asked::Native(_) => {
+                let refusal = Refusal::new(Code::UnknownPath, "not yet");
+                reply::refuse(session, &refusal, Envelope::OpenAi).await
             }
         }
     }
@@ -115,6 +120,8 @@ impl Proxy {
         if session.downstream_session.response_written().is_some() {
             return Err(Error::explain(ErrorType::InternalError, "panicked in mid-answer"));
         }
-        reply::refuse(session, &Refusal::new(Code::Internal, "this request met a defect in the gateway")).await
+        let refusal = Refusal::new(Code::Internal, "this request met a defect in the gateway");
+        let envelope = envelope(session.req_header().uri.path());
+        reply::refuse(session, &refusal, envelope).await
     }
 }

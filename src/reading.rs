@@ -1,10 +1,10 @@
 //! Reading a request's body: bounded in size, bounded in time, each byte once.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
-use tollgate_api::{Call, Code, Refusal, Surface};
+use tollgate_api::{Address, Call, Code, Refusal};
 
 use crate::live::Live;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
@@ -12,19 +12,24 @@ use crate::pipeline::End;
 
 /// A body that says it is longer than it is must not make us reserve what it says.
 const RESERVE_BYTES_MAX: usize = 1 << 20;
+/// Lets us leave out what an upstream cannot express, for clients whose body has no room for the member.
+static DROP_UNSUPPORTED: HeaderName = HeaderName::from_static("x-tollgate-drop-unsupported");
 
 /// Reads the body and finds the members that decide.
-pub(crate) async fn read(surface: Surface, live: &Live, session: &mut Session) -> Result<Call, End> {
+pub(crate) async fn read(address: Address, live: &Live, session: &mut Session) -> Result<Call, End> {
     let body = read_body(live, session).await?;
     // One pass over a few kilobytes is cheaper than handing it over; over megabytes it is not.
     let call = match body.len() {
-        0..THRESHOLD_BYTES => tollgate_translate::request::read(surface, body),
-        _ => off_worker(move || tollgate_translate::request::read(surface, body)).await,
+        0..THRESHOLD_BYTES => tollgate_translate::request::read(&address, body),
+        _ => off_worker(move || tollgate_translate::request::read(&address, body)).await,
     };
-    call.map_err(End::Refused)
+    let mut call = call.map_err(End::Refused)?;
+    call.drop_unsupported |= session.req_header().headers.get(&DROP_UNSUPPORTED).is_some_and(|v| v == "true");
+    Ok(call)
 }
 
-async fn read_body(live: &Live, session: &mut Session) -> Result<Bytes, End> {
+/// The body as it came.
+pub(crate) async fn read_body(live: &Live, session: &mut Session) -> Result<Bytes, End> {
     let max = live.server.max_body;
     let length = check_head(&session.req_header().headers, max)?;
     if session.req_header().headers.contains_key(header::EXPECT) {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
-use serde_json::json;
-use tollgate_api::{Code, Kind, Refusal};
+use serde_json::{Map, Value, json};
+use tollgate_api::{Code, Kind, Refusal, Surface};
 use tollgate_translate::VendorError;
 
 /// Where the error reference is served from.
@@ -21,32 +21,119 @@ pub(crate) struct ErrorReply {
     pub(crate) retry_after: Option<Duration>,
 }
 
-impl From<&Refusal> for ErrorReply {
-    fn from(refusal: &Refusal) -> Self {
+/// The shape in which the clients of a surface look for an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Envelope {
+    /// `{"error": {"message", "type", "param", "code"}}`.
+    #[default]
+    OpenAi,
+    /// `{"type": "error", "error": {"type", "message"}}`.
+    Anthropic,
+    /// `{"error": {"code", "message", "status", "details"}}`.
+    Google,
+    /// `{"message"}`.
+    Amazon,
+}
+
+impl Envelope {
+    /// That of a surface.
+    pub(crate) fn of(surface: Surface) -> Self {
+        match surface {
+            Surface::ChatCompletions | Surface::Responses | Surface::Embeddings | Surface::Native => Self::OpenAi,
+            Surface::Messages => Self::Anthropic,
+            Surface::GenerateContent | Surface::Interactions => Self::Google,
+            Surface::Converse => Self::Amazon,
+        }
+    }
+
+    /// An error in this shape. `ours` are members that every shape has: `code`, and what leads to a remedy.
+    fn error(self, status: u16, kind: &str, message: &str, ours: Map<String, Value>) -> Value {
+        match self {
+            Self::OpenAi => json!({"error": with(json!({"message": message, "type": kind, "param": null}), ours)}),
+            Self::Anthropic => {
+                let error = json!({"type": anthropic_kind(status, kind), "message": message});
+                json!({"type": "error", "error": with(error, ours)})
+            }
+            Self::Google => {
+                let word = google_status(status);
+                let mut detail = map(json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "tollgate"}));
+                detail.insert("reason".into(), ours.get("code").cloned().unwrap_or_default());
+                detail.insert("metadata".into(), Value::Object(ours));
+                json!({"error": {"code": status, "message": message, "status": word, "details": [detail]}})
+            }
+            Self::Amazon => with(json!({"message": message}), ours),
+        }
+    }
+}
+
+/// An object with more members in it.
+fn with(error: Value, more: Map<String, Value>) -> Value {
+    let mut error = map(error);
+    error.extend(more);
+    Value::Object(error)
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The types that Anthropic's clients know; theirs follow the status.
+fn anthropic_kind(status: u16, kind: &str) -> &str {
+    match status {
+        400 => "invalid_request_error",
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        529 => "overloaded_error",
+        500.. => "api_error",
+        _ => kind,
+    }
+}
+
+/// Google's words for a status (google.rpc.Code).
+fn google_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        402 | 403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        503 => "UNAVAILABLE",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        500.. => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
+    }
+}
+
+impl ErrorReply {
+    /// Our own error.
+    pub(crate) fn of(refusal: &Refusal, envelope: Envelope) -> Self {
         let code = refusal.code;
-        let body = json!({"error": {
-            "message": format!("{}. {}", refusal.message.trim_end_matches('.'), code.remedy()),
-            "type": code.kind().as_str(),
+        let message = format!("{}. {}", refusal.message.trim_end_matches('.'), code.remedy());
+        let ours = map(json!({
             "param": refusal.param,
             "code": code.as_str(),
             "rule": code.rule(),
             "remedy": code.remedy(),
             "doc_url": format!("{ERROR_REFERENCE}#{}", code.as_str()),
-        }});
+        }));
+        let body = envelope.error(code.status(), code.kind().as_str(), &message, ours);
         Self { status: code.status(), body: Bytes::from(body.to_string()), retry_after: refusal.retry_after }
     }
-}
 
-impl ErrorReply {
-    /// The vendor's own "no", under its status, in our envelope.
-    pub(crate) fn of_vendor(status: u16, error: &VendorError) -> Self {
+    /// The vendor's own "no", under its status.
+    pub(crate) fn of_vendor(status: u16, error: &VendorError, envelope: Envelope) -> Self {
         let kind = if error.kind.is_empty() { Kind::InvalidRequest.as_str() } else { &error.kind };
-        let body = json!({"error": {
-            "message": error.message,
-            "type": kind,
-            "param": null,
-            "code": error.code,
-        }});
+        let ours = map(json!({"code": error.code}));
+        let body = envelope.error(status, kind, &error.message, ours);
         Self { status, body: Bytes::from(body.to_string()), retry_after: None }
     }
 }
@@ -98,8 +185,8 @@ pub(crate) async fn error(
 }
 
 /// Writes a refusal outside of any exchange: an unknown path, a wrong method.
-pub(crate) async fn refuse(session: &mut Session, refusal: &Refusal) -> pingora::Result<()> {
+pub(crate) async fn refuse(session: &mut Session, refusal: &Refusal, envelope: Envelope) -> pingora::Result<()> {
     let allow = (refusal.code == Code::MethodNotAllowed).then(|| refusal.param.as_deref().unwrap_or("POST"));
     let headers = allow.and_then(|a| Some((header::ALLOW, HeaderValue::from_str(a).ok()?)));
-    error(session, ErrorReply::from(refusal), headers.into_iter().collect()).await
+    error(session, ErrorReply::of(refusal, envelope), headers.into_iter().collect()).await
 }

@@ -74,6 +74,8 @@ pub(crate) struct Tally {
     pub(crate) status: u16,
     pub(crate) refused: Option<Code>,
     outcome: Option<Outcome>,
+    /// What the endpoint that is being tried cannot express, and the client let go.
+    pub(crate) dropped: Vec<String>,
     /// What the audit log needs beside.
     pub(crate) trail: Trail,
 }
@@ -108,6 +110,7 @@ impl Tally {
             status: 499,
             refused: None,
             outcome: None,
+            dropped: Vec::new(),
             trail: Trail::default(),
         }
     }

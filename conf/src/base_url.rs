@@ -62,14 +62,23 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-/// The two ways to get it wrong that everyone tries.
+/// The ways to get it wrong that everyone tries.
 fn fits(path: &str, dialect: Dialect) -> Result<(), BadUrl> {
     match dialect {
         Dialect::OpenAi if path.ends_with("/chat/completions") => {
             Err(bad("`/chat/completions` is added by itself", "end the URL before it"))
         }
+        Dialect::Responses if path.ends_with("/responses") => {
+            Err(bad("`/responses` is added by itself", "end the URL before it"))
+        }
         Dialect::Anthropic if path.ends_with("/v1") || path.ends_with("/v1/messages") => {
             Err(bad("`/v1/messages` is added by itself", "end the URL before `/v1`"))
+        }
+        Dialect::Gemini | Dialect::Interactions if path.ends_with("/v1") || path.ends_with("/v1beta") => {
+            Err(bad("the version is added by itself", "end the URL before it"))
+        }
+        Dialect::Converse if path.ends_with("/model") => {
+            Err(bad("`/model/…` is added by itself", "end the URL before it"))
         }
         _ => Ok(()),
     }

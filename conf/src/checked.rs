@@ -19,6 +19,7 @@ use tollgate_classify::Classify;
 pub use tollgate_limit::Limits as KeyLimits;
 use tollgate_meter::{Catalogue, Oddity};
 use tollgate_translate::Dialect;
+use tollgate_vendors::Vendor;
 
 mod accounts;
 
@@ -145,8 +146,12 @@ pub struct Key {
 pub struct Provider {
     /// Its name in configuration, headers, logs and metrics.
     pub name: Arc<str>,
-    /// What it speaks.
+    /// What is known of its kind.
+    pub vendor: &'static Vendor,
+    /// The dialect that requests are translated into.
     pub dialect: Dialect,
+    /// Others that it speaks as well.
+    pub also: Vec<Dialect>,
     /// Where it is.
     pub base: BaseUrl,
     /// What we show it; proven to fit into a header.

@@ -206,10 +206,16 @@ pub(crate) enum AlgorithmFile {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderFile {
-    /// What it speaks. Needed for a vendor that is not known by its name.
+    /// Which known vendor it is (`openai`, `azure`, `bedrock` …), where its name does not say so:
+    /// dialect, paths, authentication and the meaning of errors come from there.
+    pub(crate) vendor: Option<Text>,
+    /// The dialect that requests are translated into. Needed for a vendor that is not known.
     pub(crate) dialect: Option<Dialect>,
-    /// Where it is. For `openai` with its `/v1` (`/chat/completions` is added), for `anthropic`
-    /// without (`/v1/messages` is added). Needed for a vendor that is not known by its name.
+    /// Other dialects that it speaks as well: a client that speaks one of them is passed through
+    /// untranslated. Default: what a known vendor speaks at its own address.
+    pub(crate) also_speaks: Option<Vec<Dialect>>,
+    /// Where it is. For `openai` and `responses` with its `/v1` (`/chat/completions` and the like
+    /// are added), for the other dialects without. Needed for a vendor that is not known.
     pub(crate) base_url: Option<Text>,
     /// The credential that the vendor issued. Best written as `${VAR}`.
     pub(crate) api_key: Option<Text>,

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use crate::sources::Sources;
-use crate::vendors::{VENDORS, Vendor};
+use tollgate_vendors::{VENDORS, Vendor};
 
 const HEAD: &str = "\
 # yaml-language-server: $schema=./tollgate.schema.json
@@ -75,6 +75,12 @@ fn member(vendor: &Vendor, sources: &dyn Sources) -> Option<String> {
     let variable = vendor.variable;
     let set = |name: &str| sources.variable(name).filter(|value| !value.trim().is_empty());
     let file = || set(&format!("{variable}_FILE"));
+    if vendor.base_url.is_none() {
+        // Each customer has a place of its own.
+        return set(variable).or_else(file).map(|_| {
+            format!("api_key: ${{{variable}}}\n    base_url: {}   # put your own in place of <…>", vendor.example_url)
+        });
+    }
     if !vendor.local {
         return set(variable).or_else(file).map(|_| format!("api_key: ${{{variable}}}"));
     }
@@ -82,11 +88,14 @@ fn member(vendor: &Vendor, sources: &dyn Sources) -> Option<String> {
     let address = set(variable)?;
     let scheme = if address.contains("://") { "" } else { "http://" };
     let rest = address.split_once("://").map_or(&*address, |(_, rest)| rest);
-    let port = if rest.trim_end_matches('/').contains(':') { "" } else { ":11434" };
+    let usual = vendor.base_url.unwrap_or_default();
+    let usual_port = usual.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+    let usual_port = format!(":{usual_port}");
+    let port = if rest.trim_end_matches('/').contains(':') { "" } else { &usual_port };
     // What its own client would not understand either is left for the operator to fill in.
     let url = format!("{scheme}{}{port}/v1", address.trim_end_matches('/'));
     match address.ends_with('/') || crate::base_url::parse(&url, vendor.dialect).is_err() {
-        true => Some(format!("base_url: {}   # {variable} was not understood", vendor.base_url)),
+        true => Some(format!("base_url: {usual}   # {variable} was not understood")),
         false => Some(format!("base_url: {scheme}${{{variable}}}{port}/v1")),
     }
 }

@@ -25,7 +25,6 @@ mod restart;
 mod schema;
 mod sources;
 mod tree;
-mod vendors;
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bytes::Bytes;
-use tollgate_api::{Caller, Exchange, Refusal, Surface};
+use tollgate_api::{Address, Caller, Exchange, Refusal, Surface};
 use tollgate_classify::Input;
 
 use super::{ConfigFile, Done, Exit, print};
@@ -54,7 +54,7 @@ impl Explain {
 }
 
 fn explain(live: &Live, body: Bytes, tenant: &str) -> Result<String, Refusal> {
-    let call = tollgate_translate::request::read(Surface::ChatCompletions, body)?;
+    let call = tollgate_translate::request::read(&Address::of(Surface::ChatCompletions), body)?;
     let mut text = format!(
         "asked      model `{}`, {}, {} tools\n",
         call.model,
@@ -96,7 +96,7 @@ fn explain(live: &Live, body: Bytes, tenant: &str) -> Result<String, Refusal> {
             endpoint.name,
             endpoint.model,
             endpoint.provider,
-            endpoint.dialect.as_str(),
+            endpoint.dialect(Surface::ChatCompletions).as_str(),
             endpoint.health.state(clock::now_ms()).as_str(),
             if endpoint.prices.is_some() { "priced" } else { "without a price" },
         );

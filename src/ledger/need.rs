@@ -123,13 +123,13 @@ pub(crate) fn fee(cost: Cost, own: bool, fees: &Fees) -> i64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tollgate_api::{Price as PerMillion, Surface};
+    use tollgate_api::{Address, Price as PerMillion, Surface};
     use tollgate_meter::{Catalogue, CatalogueFile, Encoding, ModelEntry, Step, Tariff};
 
     use super::*;
 
     fn call(body: &str) -> Call {
-        tollgate_translate::request::read(Surface::ChatCompletions, body.to_owned().into()).expect("a request")
+        tollgate_translate::request::read(&Address::of(Surface::ChatCompletions), body.to_owned().into()).expect("a request")
     }
 
     fn prices(tariff: Tariff) -> Prices {

@@ -9,13 +9,13 @@ use http::header::{
 };
 use secrecy::ExposeSecret;
 use tollgate_translate::Dialect;
+use tollgate_vendors::{VENDORS, Vendor, vendor};
 
 use crate::base_url;
 use crate::checked::{BaseUrl, Provider, Timeouts};
 use crate::file::{AttemptTimeoutsFile, HttpFile, ProviderFile, Text};
 use crate::located::{Located, Named};
 use crate::problem::nearest;
-use crate::vendors::{VENDORS, Vendor, vendor};
 
 use super::Desk;
 use super::keys::secret;
@@ -63,8 +63,12 @@ pub(super) fn providers(
 }
 
 fn one(name: &Text, file: &Located<ProviderFile>, above: Timeouts, desk: &mut Desk<'_>) -> Option<Provider> {
-    let ProviderFile { dialect, base_url, api_key, api_key_file, http, ca_file, headers, timeouts } = &file.value;
-    let known = vendor(name);
+    let ProviderFile { vendor: kind, dialect, also_speaks, base_url, .. } = &file.value;
+    let ProviderFile { api_key, api_key_file, http, ca_file, headers, timeouts, .. } = &file.value;
+    let known = match kind {
+        Some(kind) => named(kind, desk),
+        None => vendor(name),
+    };
     let credential = secret("api_key", api_key.as_ref(), api_key_file.as_ref(), desk);
     if let Some(credential) = &credential
         && HeaderValue::from_str(credential.expose_secret()).is_err()
@@ -86,9 +90,14 @@ fn one(name: &Text, file: &Located<ProviderFile>, above: Timeouts, desk: &mut De
     let ca_file = ca_file.as_ref().and_then(|path| authority(path, desk));
     let headers = headers.iter().filter_map(|(name, value)| header(name, value, desk)).collect();
     let (dialect, base) = place(name, file, *dialect, base_url.as_ref(), known, desk);
+    let dialect = dialect?;
+    // What is known of a vendor holds where it is spoken to as it wants to be.
+    let known = known.filter(|vendor| vendor.dialect == dialect || vendor.also.contains(&dialect));
     Some(Provider {
         name: name.as_str().into(),
-        dialect: dialect?,
+        vendor: known.unwrap_or_else(|| Vendor::unknown(dialect)),
+        dialect,
+        also: also(also_speaks.as_deref(), known, dialect, base_url.is_some()),
         base: base?,
         credential,
         http2: *http == HttpFile::Two,
@@ -96,6 +105,28 @@ fn one(name: &Text, file: &Located<ProviderFile>, above: Timeouts, desk: &mut De
         headers,
         timeouts: own_timeouts(timeouts, above),
     })
+}
+
+/// The known vendor of this name.
+fn named(kind: &Text, desk: &mut Desk<'_>) -> Option<&'static Vendor> {
+    let known = vendor(kind);
+    if known.is_none() {
+        let what = format!("`{}` is no vendor that is known", desk.shown(kind));
+        let remedy = match nearest(kind, VENDORS.iter().map(|vendor| vendor.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of: {}", VENDORS.map(|vendor| vendor.name).join(", ")),
+        };
+        desk.note(kind, what, remedy);
+    }
+    known
+}
+
+/// The dialects beside the main one: as given, or as known of a vendor where its address is the vendor's own
+/// kind of place. Somebody's proxy in front of it need not have them all.
+fn also(given: Option<&[Dialect]>, known: Option<&Vendor>, main: Dialect, elsewhere: bool) -> Vec<Dialect> {
+    let known = known.filter(|vendor| !elsewhere || vendor.base_url.is_none() || vendor.local);
+    let all = given.or(known.map(|vendor| vendor.also)).unwrap_or_default();
+    all.iter().copied().filter(|dialect| *dialect != main).collect()
 }
 
 /// Dialect and base URL: as given, or as everyone knows them.
@@ -110,9 +141,13 @@ fn place(
     let dialect = dialect.or(known.map(|vendor| vendor.dialect));
     let base = match (base_url, known) {
         (Some(text), _) => base(text, dialect, desk),
-        (None, Some(vendor)) => base_url::parse(vendor.base_url, vendor.dialect).ok(),
+        (None, Some(vendor)) => vendor.base_url.and_then(|url| base_url::parse(url, vendor.dialect).ok()),
         (None, None) => None,
     };
+    if let (None, Some(vendor @ Vendor { base_url: None, .. })) = (base_url, known) {
+        let what = format!("`{}` has no one address: each customer has its own", vendor.name);
+        desk.document.miss(file.place, what, format!("add `base_url: {}`", vendor.example_url));
+    }
     let members = [("`dialect`", dialect.is_none()), ("`base_url`", base_url.is_none() && known.is_none())];
     let missing: Vec<_> = members.iter().filter(|(_, is_missing)| *is_missing).map(|(member, _)| *member).collect();
     if !missing.is_empty() {

@@ -25,11 +25,13 @@ pub enum Surface {
     Converse,
     /// OpenAI Embeddings, `POST /v1/embeddings`.
     Embeddings,
+    /// Anything else that a vendor has, passed on as it is.
+    Native,
 }
 
 impl Surface {
     /// Every surface, in declaration order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ChatCompletions,
         Self::Responses,
         Self::Messages,
@@ -37,6 +39,7 @@ impl Surface {
         Self::Interactions,
         Self::Converse,
         Self::Embeddings,
+        Self::Native,
     ];
 
     /// The word used in configuration, logs and metrics.
@@ -50,6 +53,7 @@ impl Surface {
             Self::Interactions => "interactions",
             Self::Converse => "converse",
             Self::Embeddings => "embeddings",
+            Self::Native => "native",
         }
     }
 }
@@ -105,6 +109,8 @@ pub struct Spans {
     pub tools: Option<Span>,
     /// The value of `stream_options`, where given.
     pub stream_options: Option<Span>,
+    /// Whether the body has members that are ours alone and no upstream must see.
+    pub has_ours: bool,
 }
 
 /// Which members of the body cap the output.

@@ -2,9 +2,15 @@
 
 use tollgate_api::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Where clients of Anthropic, Google and Azure put it.
+const PLAIN: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static("api-key"),
+];
 
-/// The key that came with the request: `Authorization: Bearer <key>`, else `x-api-key: <key>`.
+/// The key that came with the request: `Authorization: Bearer <key>`, else `x-api-key: <key>`,
+/// `x-goog-api-key` or `api-key`.
 ///
 /// Where both are there `Authorization` wins, whatever the other holds, so that a vendor's key
 /// left over in a client's `x-api-key` does no harm. Another scheme than `Bearer`, say of a proxy
@@ -12,8 +18,15 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 #[must_use]
 pub fn presented(headers: &HeaderMap) -> Option<&[u8]> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
-    let plain = || headers.get(X_API_KEY).map(|value| value.as_bytes().trim_ascii());
+    let plain = || PLAIN.iter().find_map(|name| headers.get(name)).map(|value| value.as_bytes().trim_ascii());
     bearer.or_else(plain).filter(|key| !key.is_empty())
+}
+
+/// The key in a query, `?key=<key>`, as older clients of Google send it.
+#[must_use]
+pub fn presented_in_query(query: &str) -> Option<&[u8]> {
+    let key = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
+    (!key.is_empty()).then_some(key.as_bytes())
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
@@ -38,6 +51,8 @@ mod tests {
             (&[("authorization", b"bEARER   k1 ")], Some(b"k1")),
             (&[("authorization", b"Bearer\tk1")], Some(b"k1")),
             (&[("x-api-key", b" k2")], Some(b"k2")),
+            (&[("x-goog-api-key", b"k2")], Some(b"k2")),
+            (&[("api-key", b"k2")], Some(b"k2")),
             (&[("authorization", b"Bearer k1"), ("x-api-key", b"k2")], Some(b"k1")),
             (&[("authorization", b"Bearer k1"), ("authorization", b"Bearer k3")], Some(b"k1")),
             (&[("authorization", b"Basic dTpw"), ("x-api-key", b"k2")], Some(b"k2")),
@@ -55,6 +70,19 @@ mod tests {
                 headers.append(*name, HeaderValue::from_bytes(value).expect("a header value"));
             }
             assert_eq!(presented(&headers), *found, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_query_is_found_among_other_pairs() {
+        for (query, key) in [
+            ("key=k", Some(&b"k"[..])),
+            ("alt=sse&key=k&x=1", Some(b"k")),
+            ("monkey=k", None),
+            ("key=", None),
+            ("", None),
+        ] {
+            assert_eq!(presented_in_query(query), key, "{query}");
         }
     }
 }

@@ -15,7 +15,7 @@ mod refused;
 mod ring;
 mod stored;
 
-pub use header::presented;
+pub use header::{presented, presented_in_query};
 pub use key::{BadKeyId, KEY_LEN, KeyId, Kind, Malformed, NewKey, Presented, parse};
 pub use refused::KeyError;
 pub use ring::{Check, Draft, DuplicateKey, KeyRing, SlowCheck};

@@ -2,6 +2,8 @@
 //!
 //! It never fails: HTML, a bare string and an empty body are answers too.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::dialect::VendorError;
@@ -23,6 +25,15 @@ pub(crate) fn read(status: u16, body: &[u8]) -> VendorError {
     }
 }
 
+/// Google's `RetryInfo`: `"retryDelay": "34.4s"` among the details.
+fn retry_delay(error: &Value) -> Option<Duration> {
+    let details = error["details"].as_array()?;
+    let delay = details.iter().find_map(|detail| detail["retryDelay"].as_str())?;
+    let (whole, part) = delay.strip_suffix('s')?.split_once('.').unwrap_or((delay.strip_suffix('s')?, ""));
+    let tenths = part.bytes().next().map_or(0, |digit| u64::from(digit.saturating_sub(b'0').min(9)));
+    Some(Duration::from_millis(whole.parse::<u64>().ok()?.saturating_mul(1000).saturating_add(tenths * 100)))
+}
+
 /// Reads an error that stands in the middle of a stream.
 pub(crate) fn in_stream(value: &Value) -> VendorError {
     of(value, 200)
@@ -38,7 +49,7 @@ fn of(value: &Value, status: u16) -> VendorError {
     let kind = [&inner["type"], &inner["status"], &value["type"]];
     let kind = kind.iter().find_map(|kind| kind.as_str()).filter(|kind| *kind != "error");
     let code = [&inner["code"], &value["code"]].iter().find_map(|code| word(code));
-    error(kind, code, message, status)
+    VendorError { retry_after: retry_delay(inner), ..error(kind, code, message, status) }
 }
 
 /// The sentence in an object: `message`, `detail`, or a list of FastAPI's `{msg}`.
@@ -62,6 +73,7 @@ fn error(kind: Option<&str>, code: Option<String>, message: &str, status: u16) -
         kind: kind.map_or_else(|| format!("http_{status}"), |kind| clean(kind, WORD_MAX)),
         code: code.map(|code| clean(&code, WORD_MAX)),
         message: if message.is_empty() { format!("status {status} without a message") } else { message },
+        retry_after: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! them.
 
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,8 @@ pub struct VendorError {
     pub code: Option<String>,
     /// The vendor's words.
     pub message: String,
+    /// When it says to come back, where it says so in the body.
+    pub retry_after: Option<Duration>,
 }
 
 /// A request in an upstream's words.
@@ -139,7 +142,7 @@ impl Dialect {
     pub const ALL: [Self; 6] =
         [Self::OpenAi, Self::Responses, Self::Anthropic, Self::Gemini, Self::Interactions, Self::Converse];
 
-    /// The dialect that clients of a surface speak; `None` for embeddings, which are not a
+    /// The dialect that clients of a surface speak; `None` where there is no
     /// conversation.
     #[must_use]
     pub fn of(surface: Surface) -> Option<Self> {
@@ -150,7 +153,7 @@ impl Dialect {
             Surface::GenerateContent => Self::Gemini,
             Surface::Interactions => Self::Interactions,
             Surface::Converse => Self::Converse,
-            Surface::Embeddings => return None,
+            Surface::Embeddings | Surface::Native => return None,
         })
     }
 

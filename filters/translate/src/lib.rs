@@ -4,6 +4,7 @@
 //! client and upstream speak the same format, what nobody touches leaves as it came.
 
 mod anthropic;
+mod cap;
 mod complaint;
 mod converse;
 mod depth;
@@ -29,6 +30,7 @@ mod splice;
 pub mod sse;
 mod witness;
 
+pub use cap::capped;
 pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, VendorError};
 pub use losses::Losses;
 pub use relay::{Out, Phase, Relay};

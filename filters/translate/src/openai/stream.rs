@@ -252,7 +252,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
 fn failed(error: &RawValue) -> Event {
     let value = serde_json::from_str(error.get()).unwrap_or_default();
-    let VendorError { kind, code, message } = complaint::in_stream(&value);
+    let VendorError { kind, code, message, .. } = complaint::in_stream(&value);
     // Vendors that name no type name a code.
     let kind = code.filter(|_| kind.starts_with("http_")).unwrap_or(kind);
     Event::Failed { kind, message }

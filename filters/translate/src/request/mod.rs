@@ -111,6 +111,7 @@ fn call(address: &Address, body: &Bytes, given: &Given<'_>) -> Result<Call, Refu
             tools: tools.map(Value::span),
             // A `null` too has a place, for what replaces it.
             stream_options: given.raw("stream_options").map(|member| span_in(given.text, member.value)),
+            has_ours: given.raw(DROP_UNSUPPORTED).is_some(),
         },
     })
 }

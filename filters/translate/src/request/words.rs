@@ -122,7 +122,7 @@ impl Words {
             Surface::GenerateContent => &GENERATE_CONTENT,
             Surface::Interactions => &INTERACTIONS,
             Surface::Converse => &CONVERSE,
-            Surface::Embeddings => &EMBEDDINGS,
+            Surface::Embeddings | Surface::Native => &EMBEDDINGS,
         }
     }
 }
