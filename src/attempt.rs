@@ -213,7 +213,7 @@ fn is_stream(answer: &pingora::http::ResponseHeader, framing: Framing) -> bool {
     kind.is_none_or(|k| k.len() >= wanted.len() && k[..wanted.len()].eq_ignore_ascii_case(wanted))
 }
 
-fn no_connection(error: &pingora::Error) -> Fail {
+pub(crate) fn no_connection(error: &pingora::Error) -> Fail {
     match error.etype() {
         ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Fail::Connect("timed out"),
         ErrorType::ConnectRefused => Fail::Connect("refused"),

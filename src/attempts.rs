@@ -187,7 +187,7 @@ impl Trace {
         Self(found.collect())
     }
 
-    fn forward(&self, headers: &mut HeaderMap) {
+    pub(crate) fn forward(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.0 {
             headers.insert(name.clone(), value.clone());
         }
@@ -231,7 +231,7 @@ fn out_of_time() -> Refusal {
 }
 
 /// What each endpoint said, and when it is worth coming back.
-fn nobody_answered(plan: &Plan<'_>, tally: &Tally) -> Refusal {
+pub(crate) fn nobody_answered(plan: &Plan<'_>, tally: &Tally) -> Refusal {
     let now = clock::now_ms();
     let mut said: Vec<String> = tally.tried.iter().map(|t| format!("{}: {}", t.endpoint.name, t.sentence)).collect();
     let mut soonest = None;

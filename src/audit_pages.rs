@@ -87,7 +87,8 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, session: &mut Session, page: P
         }
         Err(error) => {
             tracing::error!(%error, "the audit log could not be read");
-            reply::refuse(session, &Refusal::new(Code::Internal, "the audit log could not be read"), Envelope::OpenAi).await
+            reply::refuse(session, &Refusal::new(Code::Internal, "the audit log could not be read"), Envelope::OpenAi)
+                .await
         }
     }
 }

@@ -342,6 +342,21 @@ impl Endpoint {
         }
     }
 
+    /// Where a path of the vendor's own is; `None` where it has none, or the path is no path.
+    pub(crate) fn native(&self, path: &str) -> Option<Uri> {
+        self.at(Operation::Other(path))
+    }
+
+    fn at(&self, operation: Operation<'_>) -> Option<Uri> {
+        let path = self.vendor.layout.path(operation, &self.model)?;
+        Uri::builder().path_and_query(format!("{}{path}", self.base.path)).build().ok()
+    }
+
+    /// Where prompts are counted, in Anthropic's words.
+    pub(crate) fn counts_tokens(&self) -> Option<Uri> {
+        self.at(Operation::CountTokens).filter(|_| self.speaks(Surface::Messages))
+    }
+
     /// The head of a request to `target` with this body: an allow-list, never the client's head.
     /// `more` are headers that neither frame nor authenticate it; `own` is the tenant's own credential.
     pub(crate) fn head(
@@ -351,8 +366,20 @@ impl Endpoint {
         more: &HeaderMap,
         own: Option<&SecretString>,
     ) -> Box<RequestHeader> {
+        self.head_of(&Method::POST, target, body, more, own)
+    }
+
+    /// The same for any method.
+    pub(crate) fn head_of(
+        &self,
+        method: &Method,
+        target: &Uri,
+        body: &Bytes,
+        more: &HeaderMap,
+        own: Option<&SecretString>,
+    ) -> Box<RequestHeader> {
         let (mut parts, ()) = http::Request::new(()).into_parts();
-        parts.method = Method::POST;
+        parts.method = method.clone();
         parts.uri = target.clone();
         parts.headers = self.headers.clone();
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -31,6 +31,7 @@ mod line;
 mod live;
 mod metrics;
 mod money;
+mod native;
 mod neighbours;
 mod off_worker;
 mod ops;

@@ -14,7 +14,7 @@ use pingora::utils::tls::WrappedX509;
 use secrecy::ExposeSecret;
 use tollgate_audit::Audit;
 use tollgate_classify::Classify;
-use tollgate_conf::{Config, Match, Provider, Server, Timeouts};
+use tollgate_conf::{BaseUrl, Config, Match, Provider, Server, Timeouts};
 use tollgate_limit::{AddressGuard, AddressLimits, FloodGuard};
 use tollgate_meter::Catalogue;
 
@@ -42,6 +42,8 @@ pub(crate) struct Live {
     pub(crate) models: HashMap<Box<str>, Arc<Model>>,
     /// By provider, then by the vendor's model id: what `provider/model` may name.
     pub(crate) by_upstream_model: HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>,
+    /// By provider: where its own paths lead.
+    pub(crate) natives: HashMap<Box<str>, Arc<Endpoint>>,
     pub(crate) routes: Vec<Route>,
     pub(crate) classifier: Arc<dyn Classify>,
     pub(crate) chain: Chain,
@@ -99,6 +101,7 @@ impl Live {
             requests_per_minute_per_ip: config.limits.requests_per_minute_per_ip,
             models: models(config, metrics, pick),
             by_upstream_model: by_upstream_model(&endpoints),
+            natives: natives(config, metrics, before)?,
             classifier: Arc::clone(&config.classifier),
             unknown_model: metrics.model("unknown"),
             needs_headers: chain.sees_headers() || routes.iter().any(|r| r.matches.needs_headers()),
@@ -111,12 +114,17 @@ impl Live {
     }
 }
 
+impl Live {
+    /// The places of a model, by its public name or as `provider/model`.
+    pub(crate) fn places_of(&self, asked: &str) -> impl Iterator<Item = &Arc<Endpoint>> {
+        let model = self.models.get(asked);
+        let pinned = asked.split_once('/').and_then(|(provider, name)| self.by_upstream_model.get(provider)?.get(name));
+        model.into_iter().flat_map(|model| model.candidates.iter()).chain(pinned)
+    }
+}
+
 fn endpoints(config: &Config, metrics: &Metrics, before: Option<&Live>) -> anyhow::Result<Vec<Arc<Endpoint>>> {
-    let policy = Policy {
-        trip_after: config.health.trip_after.get(),
-        cooldown: config.health.cooldown,
-        cooldown_max: config.health.max_cooldown,
-    };
+    let policy = policy(config);
     let trusted = config.providers.iter().map(trusted).collect::<anyhow::Result<Vec<_>>>()?;
     let build = |e: &tollgate_conf::Endpoint| {
         let provider = &config.providers[e.provider];
@@ -132,25 +140,59 @@ fn endpoints(config: &Config, metrics: &Metrics, before: Option<&Live>) -> anyho
             policy,
             metrics: metrics.endpoint(&e.name, &provider.name),
         };
-        let site = site(provider, e, trusted[e.provider].clone());
+        let site = site(provider, &e.base, e.timeouts, trusted[e.provider].clone());
         let endpoint = Endpoint::new(parts, &site).with_context(|| format!("endpoint `{}`", e.name))?;
         Ok(Arc::new(endpoint))
     };
     config.endpoints.iter().map(build).collect()
 }
 
-fn site<'a>(provider: &'a Provider, e: &'a tollgate_conf::Endpoint, ca: Option<Arc<[WrappedX509]>>) -> Site<'a> {
+/// Each provider as a place without a model.
+fn natives(
+    config: &Config,
+    metrics: &Metrics,
+    before: Option<&Live>,
+) -> anyhow::Result<HashMap<Box<str>, Arc<Endpoint>>> {
+    let build = |provider: &Provider| {
+        let old = before.and_then(|live| live.natives.get(&*provider.name));
+        let parts = Parts {
+            name: Arc::clone(&provider.name),
+            provider: Arc::clone(&provider.name),
+            model: Arc::from(""),
+            timeouts: provider.timeouts,
+            prices: None,
+            max_output: None,
+            health: old.map_or_else(|| Arc::new(Health::default()), |old| Arc::clone(&old.health)),
+            policy: policy(config),
+            metrics: metrics.endpoint(&provider.name, &provider.name),
+        };
+        let site = site(provider, &provider.base, provider.timeouts, trusted(provider)?);
+        let endpoint = Endpoint::new(parts, &site).with_context(|| format!("provider `{}`", provider.name))?;
+        Ok((Box::from(&*provider.name), Arc::new(endpoint)))
+    };
+    config.providers.iter().map(build).collect()
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy {
+        trip_after: config.health.trip_after.get(),
+        cooldown: config.health.cooldown,
+        cooldown_max: config.health.max_cooldown,
+    }
+}
+
+fn site<'a>(provider: &'a Provider, base: &'a BaseUrl, timeouts: Timeouts, ca: Option<Arc<[WrappedX509]>>) -> Site<'a> {
     let mut group = DefaultHasher::new();
     (&provider.name, &provider.ca_file, provider.http2).hash(&mut group);
     Site {
-        base: &e.base,
+        base,
         vendor: provider.vendor,
         dialects: std::iter::once(provider.dialect).chain(provider.also.iter().copied()).collect(),
         http2: provider.http2,
         credential: provider.credential.as_ref().map(|c| c.expose_secret()),
         headers: &provider.headers,
         ca,
-        connect: e.timeouts.connect,
+        connect: timeouts.connect,
         group: group.finish(),
     }
 }

@@ -12,12 +12,17 @@ use crate::gateway::Gateway;
 use crate::identify::identify;
 use crate::live::{Live, Model};
 use crate::pipeline::End;
-use crate::reply;
+use crate::reply::{self, Envelope};
 use crate::surface::envelope;
 
 /// `GET /v1/models` and `/v1/models/{id}`: what this key may ask for.
 pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Option<&str>) -> pingora::Result<()> {
-    let envelope = envelope(session.req_header().uri.path());
+    let head = session.req_header();
+    let envelope = match envelope(head.uri.path()) {
+        // The same path in two worlds: only clients of one say which version of it they know.
+        Envelope::OpenAi if head.headers.contains_key("anthropic-version") => Envelope::Anthropic,
+        envelope => envelope,
+    };
     let live = gateway.live.load_full();
     let holder = match identify(gateway, &live, session, Instant::now()).await {
         Ok(holder) => holder,
@@ -29,9 +34,9 @@ pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Op
     };
     let may_ask = |name: &str| holder.bound.as_ref().is_none_or(|bound| bound.allows_model(name));
     let body = match id {
-        None => json!({"object": "list", "data": list(&live, may_ask)}),
+        None => listing(list(&live, may_ask, envelope), envelope),
         Some(id) => match live.models.get(id).filter(|_| may_ask(id)) {
-            Some(model) => describe(id, model),
+            Some(model) => describe(id, model, envelope),
             None => {
                 let message = format!("there is no model `{}`", id.chars().take(100).collect::<String>());
                 return reply::refuse(session, &Refusal::new(Code::ModelNotFound, message).at("model"), envelope).await;
@@ -41,15 +46,39 @@ pub(crate) async fn models(gateway: &Arc<Gateway>, session: &mut Session, id: Op
     reply::whole(session, 200, "application/json", [], Bytes::from(body.to_string())).await
 }
 
-fn list(live: &Live, may_ask: impl Fn(&str) -> bool) -> Vec<Value> {
+fn list(live: &Live, may_ask: impl Fn(&str) -> bool, envelope: Envelope) -> Vec<Value> {
     let mut models: Vec<_> = live.models.iter().filter(|(name, _)| may_ask(name)).collect();
     models.sort_by_key(|(name, _)| *name);
-    models.into_iter().map(|(name, model)| describe(name, model)).collect()
+    models.into_iter().map(|(name, model)| describe(name, model, envelope)).collect()
 }
 
-fn describe(name: &str, model: &Model) -> Value {
+/// A list in the words of whoever asks.
+fn listing(models: Vec<Value>, envelope: Envelope) -> Value {
+    let end = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
+    match envelope {
+        Envelope::Google => json!({ "models": models }),
+        Envelope::Anthropic => {
+            let (first, last) = (end(models.first()), end(models.last()));
+            json!({"data": models, "has_more": false, "first_id": first, "last_id": last})
+        }
+        Envelope::OpenAi | Envelope::Amazon => json!({"object": "list", "data": models}),
+    }
+}
+
+fn describe(name: &str, model: &Model, envelope: Envelope) -> Value {
     let owner = model.candidates.first().map_or("tollgate", |e| &*e.provider);
-    json!({"id": name, "object": "model", "created": 0, "owned_by": owner})
+    match envelope {
+        Envelope::Google => {
+            let methods = ["generateContent", "streamGenerateContent", "countTokens"];
+            json!({"name": format!("models/{name}"), "displayName": name, "supportedGenerationMethods": methods})
+        }
+        Envelope::Anthropic => {
+            json!({"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"})
+        }
+        Envelope::OpenAi | Envelope::Amazon => {
+            json!({"id": name, "object": "model", "created": 0, "owned_by": owner})
+        }
+    }
 }
 
 /// The error reference: every code, its rule and its remedy.

@@ -65,13 +65,7 @@ pub(crate) async fn serve(gateway: &Arc<Gateway>, address: Address, session: &mu
 
 /// The path.
 async fn travel(gateway: &Arc<Gateway>, address: Address, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
-    let live = Arc::clone(&tally.live);
-    let holder = identify(gateway, &live, session, tally.began()).await?;
-    let state = holder.tenant.now.load_full();
-    tally.on_record(&holder, &state, session).await?;
-    let admitted = admit(gateway, &live, &holder, &state, session, (tally.id, tally.began())).await;
-    let admitted = admitted.map_err(|denied| tally.denied(&holder, &denied))?;
-    tally.admitted(&holder, admitted);
+    let (live, holder, state) = enter(gateway, session, tally).await?;
     let call = read(address, &live, session).await?;
     let exchange = open(&holder, call, &live, session, tally);
     let exchange = filter(Slot::AfterAuth, exchange, &live, tally).await?;
@@ -91,8 +85,24 @@ async fn travel(gateway: &Arc<Gateway>, address: Address, session: &mut Session,
     }
 }
 
+/// Who calls, on record, and let in.
+pub(crate) async fn enter(
+    gateway: &Arc<Gateway>,
+    session: &mut Session,
+    tally: &mut Tally,
+) -> Result<(Arc<Live>, Arc<Holder>, Arc<TenantState>), End> {
+    let live = Arc::clone(&tally.live);
+    let holder = identify(gateway, &live, session, tally.began()).await?;
+    let state = holder.tenant.now.load_full();
+    tally.on_record(&holder, &state, session).await?;
+    let admitted = admit(gateway, &live, &holder, &state, session, (tally.id, tally.began())).await;
+    let admitted = admitted.map_err(|denied| tally.denied(&holder, &denied))?;
+    tally.admitted(&holder, admitted);
+    Ok((live, holder, state))
+}
+
 /// Holds the money that the plan may cost at most, where somebody has set a limit.
-async fn hold(
+pub(crate) async fn hold(
     tally: &mut Tally,
     holder: &Holder,
     state: &TenantState,
@@ -110,7 +120,7 @@ async fn hold(
 }
 
 /// An outcome, and whether the client is still there to hear of it.
-enum Heard<T> {
+pub(crate) enum Heard<T> {
     Here(T),
     Gone(T),
 }
@@ -118,7 +128,7 @@ enum Heard<T> {
 /// Waits for the upstream and the client at once. When the client hangs up, the wait is dropped, and with
 /// it the attempt; unless money is held for it: then it goes on for as long as `drain` says, to learn what
 /// it cost.
-async fn while_listening<T, E: Into<End>>(
+pub(crate) async fn while_listening<T, E: Into<End>>(
     session: &mut Session,
     mut wait: Pin<Box<impl Future<Output = Result<T, E>>>>,
     drain: Option<Drain>,
@@ -203,7 +213,7 @@ async fn classify(mut exchange: Box<Exchange>, live: &Arc<Live>) -> Box<Exchange
 }
 
 /// Tells the client why there is no answer, in its surface's words.
-async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(), Gone> {
+pub(crate) async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(), Gone> {
     let envelope = Envelope::of(tally.surface());
     let (reply, outcome) = match end {
         End::Gone => {

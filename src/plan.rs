@@ -67,6 +67,12 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    /// One place alone.
+    pub(crate) fn only(place: &'a Arc<Endpoint>) -> Self {
+        let candidates = SmallVec::from_iter([Candidate { operators: place, own: None }]);
+        Self { why: Why::Pinned, model: None, candidates }
+    }
+
     fn of(why: Why<'a>, model: Option<&'a Arc<Model>>, all: impl Iterator<Item = &'a Arc<Endpoint>>) -> Option<Self> {
         let candidates: SmallVec<_> = all.map(|operators| Candidate { operators, own: None }).collect();
         (!candidates.is_empty()).then_some(Self { why, model, candidates })

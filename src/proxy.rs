@@ -20,9 +20,10 @@ use tollgate_api::{Code, Refusal};
 use crate::audit_pages;
 use crate::front::Stopwatch;
 use crate::gateway::Gateway;
+use crate::native;
 use crate::pages;
 use crate::pipeline;
-use crate::reply::{self, Envelope};
+use crate::reply;
 use crate::surface::{Asked, asked, envelope};
 
 /// What a refused client may still send before we hang up.
@@ -106,9 +107,13 @@ impl Proxy {
                 let envelope = envelope(session.req_header().uri.path());
                 reply::refuse(session, &refusal, envelope).await
             }
-            Asked::CountTokens | Asked::Native(_) => {
-                let refusal = Refusal::new(Code::UnknownPath, "not yet");
-                reply::refuse(session, &refusal, Envelope::OpenAi).await
+            Asked::Native(path) => {
+                let served = Box::pin(native::serve(&self.gateway, path, session)).await;
+                served.map_err(|_| Error::explain(ErrorType::ConnectionClosed, "the client hung up").into_down())
+            }
+            Asked::CountTokens => {
+                let served = Box::pin(native::count::serve(&self.gateway, session)).await;
+                served.map_err(|_| Error::explain(ErrorType::ConnectionClosed, "the client hung up").into_down())
             }
         }
     }

@@ -56,7 +56,8 @@ impl Envelope {
             }
             Self::Google => {
                 let word = google_status(status);
-                let mut detail = map(json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "tollgate"}));
+                let mut detail =
+                    map(json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "tollgate"}));
                 detail.insert("reason".into(), ours.get("code").cloned().unwrap_or_default());
                 detail.insert("metadata".into(), Value::Object(ours));
                 json!({"error": {"code": status, "message": message, "status": word, "details": [detail]}})

@@ -34,13 +34,15 @@ pub(crate) struct Native {
     pub(crate) vendor: Option<&'static str>,
     /// The model, where the path names it.
     pub(crate) model: Option<Box<str>>,
-    /// The path without prefix and version, with its query.
+    /// The path without prefix and version, with its query; `{model}` stands where the model does.
     pub(crate) path: String,
 }
 
 /// The drop-in prefixes, and the vendor whose native paths follow each.
 const PREFIXES: [(&str, &str); 4] =
     [("/openai", "openai"), ("/anthropic", "anthropic"), ("/genai", "gemini"), ("/bedrock", "bedrock")];
+/// Stands in a path where the model does.
+pub(crate) const MODEL: &str = "{model}";
 /// A version that paths may have or leave out.
 const VERSIONS: [&str; 3] = ["/v1beta", "/v1alpha", "/v1"];
 /// What OpenAI has beside conversations, by the first word of the path.
@@ -131,8 +133,7 @@ fn model_in_path(head: &RequestHeader, place: &Place<'_>) -> Option<Asked> {
         _ => return None,
     };
     let framing = Framing::EventStream;
-    let address =
-        Address { surface: Surface::Converse, model: Some(model.into()), stream: Some(stream), framing };
+    let address = Address { surface: Surface::Converse, model: Some(model.into()), stream: Some(stream), framing };
     Some(only(head, Method::POST, || Asked::Model(address)))
 }
 
@@ -170,6 +171,10 @@ impl Native {
     /// The key in the query is ours, and goes no further.
     fn of(head: &RequestHeader, place: &Place<'_>, model: Option<&str>) -> Self {
         let mut path = format!("/{}", place.name);
+        if let (Some(_), Some((before, named))) = (model, place.name.split_once('/')) {
+            let after = named.find([':', '/']).map_or("", |at| &named[at..]);
+            path = format!("/{before}/{MODEL}{after}");
+        }
         for (nth, pair) in query(head).filter(|pair| !pair.starts_with("key=")).enumerate() {
             path.push(if nth == 0 { '?' } else { '&' });
             path.push_str(pair);
@@ -286,9 +291,9 @@ mod tests {
         assert_eq!((cached.vendor, &*cached.path), (Some("gemini"), "/cachedContents"));
         let count = passed_on("POST", "/v1beta/models/m:countTokens");
         assert_eq!((count.vendor, count.model.as_deref()), (Some("gemini"), Some("m")));
-        assert_eq!(count.path, "/models/m:countTokens");
+        assert_eq!(count.path, "/models/{model}:countTokens");
         let invoke = passed_on("POST", "/bedrock/model/m%3A0/invoke");
-        assert_eq!((invoke.model.as_deref(), &*invoke.path), (Some("m:0"), "/model/m%3A0/invoke"));
+        assert_eq!((invoke.model.as_deref(), &*invoke.path), (Some("m:0"), "/model/{model}/invoke"));
     }
 
     #[test]

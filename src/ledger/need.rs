@@ -3,9 +3,11 @@
 //! Its promise is one-sided: no vendor bills more than this for the bytes that are sent and the cap that
 //! is set. How near it comes is a matter of not refusing what could be paid.
 
+use std::collections::BTreeMap;
+
 use memchr::memmem;
-use serde::Deserialize;
-use tollgate_api::{Call, Cost, Usage, UsageSource};
+use serde_json::value::RawValue;
+use tollgate_api::{Call, Cost, Surface, Usage, UsageSource};
 use tollgate_conf::Fees;
 use tollgate_ledger::Need;
 use tollgate_meter::Prices;
@@ -20,13 +22,32 @@ const IMAGE_TOKENS: u64 = 50_000;
 /// A file may be as long as the longest context on sale, whatever the bytes that name or hold it.
 const FILE_TOKENS: u64 = 2_000_000;
 
+/// By what the surfaces name a picture.
+const IMAGES: [&str; 5] = ["\"image_url\"", "\"image\"", "\"input_image\"", "\"inlineData\"", "\"inline_data\""];
+/// By what they name a file, or a film.
+const FILES: [&str; 11] = [
+    "\"file_id\"",
+    "\"file_data\"",
+    "\"file_url\"",
+    "\"fileData\"",
+    "\"file_uri\"",
+    "\"fileUri\"",
+    "\"document\"",
+    "\"video\"",
+    "\"application/pdf\"",
+    "\"video/",
+    "\"s3Location\"",
+];
+/// By what they name something to listen to.
+const AUDIO: [&str; 3] = ["\"input_audio\"", "\"audio\"", "\"audio/"];
+
 /// The tokens of a prompt at most: a tokenizer over bytes makes at most one of each.
 pub(super) fn prompt_tokens(call: &Call) -> u64 {
     let messages = call.messages();
-    let count = |word: &[u8]| memmem::find_iter(messages, word).count() as u64;
-    let images = count(b"\"image_url\"");
+    let count = |words: &[&str]| words.iter().map(|w| memmem::find_iter(messages, w.as_bytes()).count() as u64).sum();
+    let images: u64 = count(&IMAGES);
     // What is sent along is no shorter: a page of a few bytes is read as an image.
-    let files = count(b"\"file_id\"") + count(b"\"file_data\"");
+    let files: u64 = count(&FILES);
     (call.body.len() as u64)
         .saturating_add(TEMPLATE_TOKENS)
         .saturating_add(if call.tools { TOOLS_TOKENS } else { 0 })
@@ -37,21 +58,30 @@ pub(super) fn prompt_tokens(call: &Call) -> u64 {
 /// A tool that is the vendor's to run: what it costs no cap bounds. So is listening to audio, which the
 /// catalogue has no price for.
 pub(super) fn unbounded(call: &Call) -> Option<&'static str> {
-    #[derive(Deserialize)]
-    struct Tool<'a> {
-        #[serde(borrow, default, rename = "type")]
-        kind: Option<std::borrow::Cow<'a, str>>,
-    }
     if call.unbounded.is_some() {
         return call.unbounded;
     }
-    if memmem::find(call.messages(), b"\"input_audio\"").is_some() {
+    if AUDIO.iter().any(|word| memmem::find(call.messages(), word.as_bytes()).is_some()) {
         return Some("messages");
     }
     let span = call.spans.tools.clone().filter(|_| call.tools)?;
-    let tools: Vec<Tool<'_>> = serde_json::from_slice(&call.body[span]).ok()?;
-    let is_ours = |tool: &Tool<'_>| matches!(tool.kind.as_deref(), None | Some("function" | "custom"));
+    let tools: Vec<BTreeMap<String, &RawValue>> = serde_json::from_slice(&call.body[span]).ok()?;
+    let is_ours = |tool: &BTreeMap<String, &RawValue>| the_client_runs(call.surface, tool);
     (!tools.iter().all(is_ours)).then_some("tools")
+}
+
+/// Whether a tool is the client's to run: only its answer is billed.
+fn the_client_runs(surface: Surface, tool: &BTreeMap<String, &RawValue>) -> bool {
+    match surface {
+        Surface::GenerateContent => {
+            tool.keys().all(|name| matches!(name.as_str(), "functionDeclarations" | "function_declarations"))
+        }
+        Surface::Converse => tool.keys().all(|name| matches!(name.as_str(), "toolSpec" | "cachePoint")),
+        _ => {
+            let kind = tool.get("type").map_or("null", |kind| kind.get()).trim_matches('"');
+            matches!(kind, "null" | "function" | "custom" | "local_shell" | "apply_patch" | "shell")
+        }
+    }
 }
 
 /// What the worst use of so many tokens costs: a prompt that is written to the vendor's cache for an hour,
@@ -123,13 +153,14 @@ pub(crate) fn fee(cost: Cost, own: bool, fees: &Fees) -> i64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tollgate_api::{Address, Price as PerMillion, Surface};
+    use tollgate_api::{Address, Price as PerMillion};
     use tollgate_meter::{Catalogue, CatalogueFile, Encoding, ModelEntry, Step, Tariff};
 
     use super::*;
 
     fn call(body: &str) -> Call {
-        tollgate_translate::request::read(&Address::of(Surface::ChatCompletions), body.to_owned().into()).expect("a request")
+        tollgate_translate::request::read(&Address::of(Surface::ChatCompletions), body.to_owned().into())
+            .expect("a request")
     }
 
     fn prices(tariff: Tariff) -> Prices {

@@ -17,7 +17,10 @@ pub(crate) static VENDOR: Vendor = Vendor {
     embeds: false,
     headers: &[("anthropic-version", "2023-06-01")],
     limits: &[
-        LimitHeaders { remaining: "anthropic-ratelimit-requests-remaining", reset: "anthropic-ratelimit-requests-reset" },
+        LimitHeaders {
+            remaining: "anthropic-ratelimit-requests-remaining",
+            reset: "anthropic-ratelimit-requests-reset",
+        },
         LimitHeaders {
             remaining: "anthropic-ratelimit-input-tokens-remaining",
             reset: "anthropic-ratelimit-input-tokens-reset",

@@ -98,7 +98,8 @@ fn bedrock(operation: Operation<'_>, model: &str) -> Option<String> {
 }
 
 /// A name as one segment of a path: Amazon's hold colons and slashes.
-fn escaped(name: &str) -> String {
+#[must_use]
+pub fn escaped(name: &str) -> String {
     let mut path = String::with_capacity(name.len() + 8);
     for byte in name.bytes() {
         match byte {
@@ -129,7 +130,11 @@ mod tests {
             (Layout::Anthropic, Operation::Embed, None),
             (Layout::Anthropic, Operation::Other("/files?limit=1"), Some("/v1/files?limit=1")),
             (Layout::Google, generate(Dialect::Gemini, false), Some("/v1beta/models/m%3A1:generateContent")),
-            (Layout::Google, generate(Dialect::Gemini, true), Some("/v1beta/models/m%3A1:streamGenerateContent?alt=sse")),
+            (
+                Layout::Google,
+                generate(Dialect::Gemini, true),
+                Some("/v1beta/models/m%3A1:streamGenerateContent?alt=sse"),
+            ),
             (Layout::Bedrock, generate(Dialect::Converse, true), Some("/model/m%3A1/converse-stream")),
             (Layout::Bedrock, generate(Dialect::OpenAi, true), None),
         ] {

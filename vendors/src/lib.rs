@@ -22,7 +22,7 @@ mod vllm;
 mod xai;
 mod zai;
 
-pub use layout::{Layout, Operation};
+pub use layout::{Layout, Operation, escaped};
 pub use vendor::{Auth, LimitHeaders, Vendor};
 
 /// All that are known by name, in the order in which `tollgate init` proposes them.

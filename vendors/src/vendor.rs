@@ -146,6 +146,8 @@ impl Vendor {
 /// Whether type or code is one of these words, or the message holds it.
 fn says(error: &VendorError, words: &[&str]) -> bool {
     words.iter().any(|word| {
-        error.kind == *word || error.code.as_deref() == Some(*word) || (word.contains(' ') && error.message.contains(word))
+        error.kind == *word
+            || error.code.as_deref() == Some(*word)
+            || (word.contains(' ') && error.message.contains(word))
     })
 }

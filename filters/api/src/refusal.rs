@@ -181,6 +181,10 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, InvalidRequest,
         "Each path has its method.",
         "Use the method named in the `allow` header.";
+    /// Nothing says which provider a vendor's own path is for.
+    UnknownProvider = "unknown_provider", 400, InvalidRequest,
+        "A path of a vendor's own goes to one provider: that of its model, of its prefix, or of its header.",
+        "Name one of the configured providers in `x-tollgate-provider`.";
     /// No model, alias or `provider/model` of that name.
     ModelNotFound = "model_not_found", 404, NotFound,
         "The model must be configured, an alias, `auto`, or `provider/model` of a configured provider.",

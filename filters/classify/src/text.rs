@@ -30,8 +30,13 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Reads it; what is no list of messages is empty.
+    /// Reads it: a list of messages in the words of any surface, or one text. All else is empty.
     pub(crate) fn read(messages: &str) -> Self {
+        if messages.starts_with('"') {
+            let mut conversation = Self { messages: 1, ..Self::default() };
+            conversation.take(messages);
+            return conversation;
+        }
         let Ok(Scan { count, last }) = serde_json::from_str::<Scan<'_>>(messages) else { return Self::default() };
         let mut conversation = Self { messages: count, ..Self::default() };
         if let Some(content) = last {
@@ -130,15 +135,20 @@ impl<'de> Deserialize<'de> for Message<'de> {
                 f.write_str("a message")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
-                let (mut user, mut content) = (false, None);
+                // Google's clients may leave the role of a user out.
+                let (mut user, mut content) = (None, None);
                 while let Some(name) = map.next_key::<Cow<'de, str>>()? {
                     match &*name {
-                        "role" => user = map.next_value::<&RawValue>()?.get() == "\"user\"",
+                        "role" => user = Some(map.next_value::<&RawValue>()?.get() == "\"user\""),
+                        "parts" => {
+                            content = Some(map.next_value::<&RawValue>()?);
+                            user = user.or(Some(true));
+                        }
                         "content" => content = Some(map.next_value::<&RawValue>()?),
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
-                Ok(Message(content.filter(|_| user)))
+                Ok(Message(content.filter(|_| user == Some(true))))
             }
         }
         from.deserialize_map(Members)
@@ -158,7 +168,16 @@ enum Content<'a> {
 struct Part<'a> {
     #[serde(borrow, default)]
     text: Option<Cow<'a, str>>,
-    #[serde(default, rename = "image_url", deserialize_with = "present")]
+    /// The member that holds a picture, by the surfaces' names for it.
+    #[serde(
+        default,
+        alias = "image_url",
+        alias = "source",
+        alias = "inlineData",
+        alias = "inline_data",
+        alias = "fileData",
+        deserialize_with = "present"
+    )]
     image: bool,
 }
 
@@ -184,6 +203,28 @@ mod tests {
             r#"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{"url":"x"}},{"type":"text","text":"b"}]}]"#,
         );
         assert_eq!((read.anywhere(), read.images), ("a\nb", true));
+    }
+
+    #[test]
+    fn every_surfaces_words_for_a_conversation_are_read() {
+        for messages in [
+            r#""one""#,
+            r#"[{"type":"message","role":"user","content":[{"type":"input_text","text":"one"}]}]"#,
+            r#"[{"type":"reasoning","summary":[]},{"role":"user","content":"one"}]"#,
+            r#"[{"role":"user","parts":[{"text":"one"}]},{"role":"model","parts":[{"text":"two"}]}]"#,
+            r#"[{"parts":[{"text":"one"}]}]"#,
+            r#"[{"role":"user","content":[{"text":"one"}]}]"#,
+        ] {
+            assert_eq!(Conversation::read(messages).anywhere(), "one", "{messages}");
+        }
+        for messages in [
+            r#"[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"x"}}]}]"#,
+            r#"[{"role":"user","content":[{"type":"input_image","image_url":"x"}]}]"#,
+            r#"[{"role":"user","parts":[{"inlineData":{"data":"x"}}]}]"#,
+            r#"[{"role":"user","content":[{"image":{"format":"png"}}]}]"#,
+        ] {
+            assert!(Conversation::read(messages).images, "{messages}");
+        }
     }
 
     #[test]

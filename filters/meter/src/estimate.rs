@@ -19,9 +19,12 @@ const PER_IMAGE: u64 = 85;
 impl Encoding {
     /// Tokens of a prompt, from the JSON text of chat `messages`: their text, the calls of tools in
     /// them, and fixed figures for each message and each image. What is not a list of messages
-    /// counts by its length.
+    /// counts by its length, but for one text.
     #[must_use]
     pub fn prompt(self, messages: &str) -> u64 {
+        if let Ok(Text(text)) = serde_json::from_str(messages) {
+            return self.count(&text).saturating_add(PER_MESSAGE);
+        }
         let Ok(list) = serde_json::from_str::<Vec<Message<'_>>>(messages) else {
             return estimate_output_chars(messages.len() as u64);
         };
@@ -35,9 +38,10 @@ impl Encoding {
 
 #[derive(Deserialize)]
 struct Message<'a> {
-    #[serde(borrow, default)]
+    /// What it says, under the names that surfaces have for it.
+    #[serde(borrow, default, alias = "parts", alias = "output", alias = "summary")]
     content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "arguments")]
     tool_calls: Option<&'a RawValue>,
 }
 
@@ -45,8 +49,28 @@ struct Message<'a> {
 struct Part<'a> {
     #[serde(borrow, default)]
     text: Option<Text<'a>>,
-    #[serde(default)]
-    image_url: Option<IgnoredAny>,
+    /// A picture, under the names that surfaces have for it.
+    #[serde(
+        default,
+        alias = "image_url",
+        alias = "source",
+        alias = "inlineData",
+        alias = "inline_data",
+        alias = "fileData"
+    )]
+    image: Option<IgnoredAny>,
+    /// Of a tool: what it is asked, what it answers.
+    #[serde(
+        borrow,
+        default,
+        alias = "input",
+        alias = "content",
+        alias = "functionCall",
+        alias = "functionResponse",
+        alias = "toolUse",
+        alias = "toolResult"
+    )]
+    tool: Option<&'a RawValue>,
 }
 
 /// Borrowed unless it has escapes.
@@ -83,7 +107,10 @@ impl Prompt {
             if let Some(Text(text)) = part.text {
                 self.text(&text);
             }
-            self.images += u64::from(part.image_url.is_some());
+            if let Some(tool) = part.tool {
+                self.text(tool.get());
+            }
+            self.images += u64::from(part.image.is_some());
         }
     }
 

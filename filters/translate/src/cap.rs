@@ -83,11 +83,7 @@ mod tests {
     #[test]
     fn a_cap_is_put_where_the_surface_has_it_and_nothing_beside_it_is_lost() {
         for (surface, body, sent) in [
-            (
-                Surface::Responses,
-                r#"{"model":"m","input":"x"}"#,
-                r#"{"max_output_tokens":7,"model":"m","input":"x"}"#,
-            ),
+            (Surface::Responses, r#"{"model":"m","input":"x"}"#, r#"{"max_output_tokens":7,"model":"m","input":"x"}"#),
             (
                 Surface::Messages,
                 r#"{"model":"m","messages":[1],"max_tokens":99}"#,
@@ -103,13 +99,21 @@ mod tests {
                 r#"{"contents":[1],"generation_config":{"max_output_tokens":9}}"#,
                 r#"{"contents":[1],"generation_config":{"max_output_tokens":7}}"#,
             ),
-            (Surface::GenerateContent, r#"{"contents":[1]}"#, r#"{"generationConfig":{"maxOutputTokens":7},"contents":[1]}"#),
+            (
+                Surface::GenerateContent,
+                r#"{"contents":[1]}"#,
+                r#"{"generationConfig":{"maxOutputTokens":7},"contents":[1]}"#,
+            ),
             (
                 Surface::Converse,
                 r#"{"messages":[1],"inferenceConfig":null}"#,
                 r#"{"messages":[1],"inferenceConfig":{"maxTokens":7}}"#,
             ),
-            (Surface::ChatCompletions, r#"{"model":"m","messages":[1]}"#, r#"{"max_tokens":7,"model":"m","messages":[1]}"#),
+            (
+                Surface::ChatCompletions,
+                r#"{"model":"m","messages":[1]}"#,
+                r#"{"max_tokens":7,"model":"m","messages":[1]}"#,
+            ),
         ] {
             let call = call(surface, body);
             let edits = capped(&call, &[], 7, false);
