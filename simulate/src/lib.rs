@@ -11,6 +11,7 @@ mod asked;
 mod control;
 mod demo;
 mod draw;
+mod native;
 mod openai;
 mod profile;
 mod seen;

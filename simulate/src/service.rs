@@ -19,7 +19,7 @@ use crate::asked::{Asked, Dialect};
 use crate::draw::Draw;
 use crate::profile::{Fault, Profile};
 use crate::seen::{self, Counts, Ending};
-use crate::{anthropic, openai};
+use crate::{anthropic, native, openai};
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
@@ -40,7 +40,7 @@ pub(crate) async fn answer(
 ) -> io::Result<Response<Body>> {
     counts.came(Some(keep(path, &request)));
     let mut ending = Ending::new(Arc::clone(&counts));
-    let dialect = if path.ends_with("/messages") { Dialect::Anthropic } else { Dialect::OpenAi };
+    let dialect = if path.starts_with("/v1/messages") { Dialect::Anthropic } else { Dialect::OpenAi };
     let asked = Asked::read(dialect, request.body());
     if let Ok(asked) = &asked {
         ending.reads(asked.prompt_tokens);
@@ -57,6 +57,10 @@ pub(crate) async fn answer(
     if let Some(refused) = refuse(&profile, dialect, path, &request, &mut draw) {
         ending.gives_up();
         return Ok(refused);
+    }
+    if let Some((kind, body)) = native::answer(request.method(), path, request.headers(), request.body()) {
+        ending.done();
+        return Ok(head(&profile, 200, kind, Full::new(body).map_err(|never: Infallible| match never {}).boxed()));
     }
     let asked = match asked {
         Ok(asked) => asked,
@@ -91,7 +95,8 @@ fn refuse(
     request: &Request<Bytes>,
     draw: &mut Draw,
 ) -> Option<Response<Body>> {
-    if !matches!(path, "/v1/chat/completions" | "/v1/messages") {
+    let is_native = native::answer(request.method(), path, request.headers(), request.body());
+    if is_native.is_none() && !matches!(path, "/v1/chat/completions" | "/v1/messages") {
         return Some(error(profile, dialect, 404, "Unknown request URL"));
     }
     let headers = request.headers();

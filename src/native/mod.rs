@@ -12,11 +12,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use memchr::memmem;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
 use secrecy::SecretString;
-use tollgate_api::{Call, Caps, Code, Edits, Exchange, Framing, Outcome, Refusal, Spans, Surface};
+use tollgate_api::{Call, Caps, Code, Edits, Exchange, Framing, Outcome, Refusal, Spans, Surface, Usage};
+use tollgate_translate::Dialect;
 use tollgate_vendors::escaped;
 
 use crate::answer::headers;
@@ -273,7 +275,7 @@ async fn pass_on(
         }
         session.write_response_body(Some(piece), false).await.map_err(End::gone)?;
     };
-    if let Some(usage) = endpoint.dialect(Surface::Native).usage(&seen).filter(|usage| usage.total() > 0) {
+    if let Some(usage) = usage(endpoint, &seen) {
         tally.metered(usage, endpoint);
     }
     tally.trail.vendor_refused = status >= 400;
@@ -289,6 +291,15 @@ async fn pass_on(
         session.write_response_header(head, false).await.map_err(End::gone)?;
     }
     session.write_response_body(None, true).await.map_err(End::gone)
+}
+
+/// What an answer says that it used: in its vendor's words, or in those of OpenAI's newer interfaces.
+fn usage(endpoint: &Endpoint, answer: &[u8]) -> Option<Usage> {
+    let dialect = match endpoint.dialect(Surface::Native) {
+        Dialect::OpenAi if memmem::find(answer, b"\"input_tokens\"").is_some() => Dialect::Responses,
+        dialect => dialect,
+    };
+    dialect.usage(answer).filter(|usage| usage.total() > 0)
 }
 
 fn head(status: u16, theirs: &[(HeaderName, HeaderValue)], session: &Session, tally: &Tally) -> Box<ResponseHeader> {

@@ -30,6 +30,7 @@ mod keys;
 mod limits;
 mod matrix;
 mod metering;
+mod native;
 mod reload;
 mod rotation;
 mod secrets;

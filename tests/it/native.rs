@@ -1,0 +1,162 @@
+//! What a vendor has beside conversations, through the gateway: pictures, speech, files, vectors; how long a
+//! prompt is; and errors in the words of whoever asked.
+
+use serde_json::{Value, json};
+use tollgate_simulate::Profile;
+
+use crate::http::Answer;
+use crate::world::{World, faulty};
+
+fn world() -> World {
+    World::with().openai("north", Profile::default()).anthropic("south", Profile::default()).start()
+}
+
+fn post(world: &World, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let bearer = format!("Bearer {}", world.key);
+    let own = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let headers = own.iter().filter(|(name, _)| headers.iter().all(|(n, _)| n != name)).chain(headers).copied();
+    world.ask("POST", path, &headers.collect::<Vec<_>>(), body)
+}
+
+fn json_of(world: &World, path: &str, body: Value) -> Value {
+    let answer = post(world, path, &[], body.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.json()
+}
+
+#[test]
+fn pictures_go_to_the_vendor_of_their_model_under_its_own_name_for_it() {
+    let world = world();
+    let body = json!({"model": "only-north", "prompt": "a cat"});
+    let answer = post(&world, "/v1/images/generations", &[], body.to_string().as_bytes());
+    assert_eq!(answer.json()["model"], "north-model");
+    assert_eq!(answer.header("x-tollgate-endpoint"), Some("north"));
+    let line = world.line_of(&answer);
+    assert_eq!(
+        (&line["surface"], &line["status"], &line["output_tokens"]),
+        (&json!("native"), &json!(200), &json!(100))
+    );
+}
+
+#[test]
+fn speech_comes_back_as_the_bytes_that_the_vendor_sent() {
+    let world = world();
+    let body = json!({"model": "north/north-model", "input": "hi", "voice": "alloy"});
+    let answer = post(&world, "/v1/audio/speech", &[], body.to_string().as_bytes());
+    assert_eq!((answer.header("content-type"), &answer.body[..3]), (Some("audio/mpeg"), &b"ID3"[..]));
+}
+
+#[test]
+fn a_recording_is_sent_as_the_form_it_came_in_with_the_model_renamed() {
+    let world = world();
+    let form = b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n\xff\xfe\0\r\n\
+        --x\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nonly-north\r\n--x--\r\n";
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    let answer = post(&world, "/v1/audio/transcriptions", &kind, form);
+    assert_eq!(answer.json()["text"], format!("{} bytes by north-model", form.len() + 1));
+}
+
+#[test]
+fn files_go_where_the_header_or_the_prefix_says_and_nowhere_by_guessing() {
+    let world = world();
+    let bearer = format!("Bearer {}", world.key);
+    let get = |path: &str, more: &[(&str, &str)]| {
+        let headers: Vec<_> = [("authorization", bearer.as_str())].iter().chain(more).copied().collect();
+        world.ask("GET", path, &headers, b"")
+    };
+    let listed = get("/v1/files?limit=2", &[("x-tollgate-provider", "north")]).json();
+    assert_eq!((&listed["method"], &listed["path"]), (&json!("GET"), &json!("/v1/files")));
+    let unclear = get("/v1/files", &[]);
+    assert_eq!((unclear.status, unclear.code()), (400, "unknown_provider".into()));
+    let nobody = get("/v1/files", &[("x-tollgate-provider", "nobody")]);
+    assert_eq!((nobody.status, nobody.code()), (400, "unknown_provider".into()));
+    let batches = get("/anthropic/v1/batches", &[]);
+    assert_eq!(batches.json()["path"], "/v1/batches", "the one provider that speaks Anthropic's dialect");
+}
+
+#[test]
+fn a_vendors_own_path_needs_a_key_and_is_refused_where_a_budget_pays() {
+    let world = world();
+    let stranger = world.ask("GET", "/v1/files", &[], b"");
+    assert_eq!((stranger.status, stranger.code()), (401, "missing_key".into()));
+}
+
+#[test]
+fn a_vendor_that_is_not_there_is_a_503_that_says_so() {
+    let world = World::with().openai("north", Profile::default()).at("gone", "http://127.0.0.1:9").start();
+    let answer = post(&world, "/v1/images/generations", &[], br#"{"model":"only-gone","prompt":"x"}"#);
+    assert_eq!((answer.status, answer.code()), (503, "all_endpoints_failed".into()));
+}
+
+#[test]
+fn a_prompt_is_counted_by_its_vendor_where_that_counts_and_by_us_elsewhere() {
+    let world = world();
+    let body = |model: &str| json!({"model": model, "messages": [{"role": "user", "content": "Hello, world!"}]});
+    let count = |model: &str| post(&world, "/v1/messages/count_tokens", &[], body(model).to_string().as_bytes());
+    let theirs = count("only-south");
+    let sent = body("south-model").to_string().len();
+    assert_eq!(theirs.json()["input_tokens"], sent / 4);
+    assert_eq!(theirs.header("x-tollgate-usage"), None);
+    let ours = count("only-north");
+    let tokens = ours.json()["input_tokens"].as_u64().expect("a number");
+    assert!((4..40).contains(&tokens), "{tokens}");
+    assert_eq!(ours.header("x-tollgate-usage"), Some("estimated"));
+}
+
+#[test]
+fn models_are_listed_in_each_clients_words() {
+    let world = world();
+    let bearer = format!("Bearer {}", world.key);
+    let get = |path: &str, more: &[(&str, &str)]| {
+        let headers: Vec<_> = [("authorization", bearer.as_str())].iter().chain(more).copied().collect();
+        world.ask("GET", path, &headers, b"").json()
+    };
+    assert_eq!(get("/v1/models", &[])["object"], "list");
+    let anthropic = get("/v1/models", &[("anthropic-version", "2023-06-01")]);
+    assert_eq!((&anthropic["data"][0]["type"], &anthropic["has_more"]), (&json!("model"), &json!(false)));
+    let google = get("/v1beta/models", &[]);
+    assert!(google["models"][0]["name"].as_str().is_some_and(|name| name.starts_with("models/")), "{google}");
+}
+
+#[test]
+fn an_error_has_the_shape_of_the_surface_and_the_same_code_in_each() {
+    let world = world();
+    let body = br#"{"model":"nobody","messages":[{"role":"user","content":"x"}],"input":"x","contents":[{}]}"#;
+    let says = |path: &str, code: &str, message: &str| {
+        let answer = post(&world, path, &[], body);
+        let said = answer.json();
+        assert_eq!(answer.status, 404, "{path}: {said}");
+        assert_eq!(said.pointer(code), Some(&json!("model_not_found")), "{path}: {said}");
+        assert!(said.pointer(message).is_some_and(Value::is_string), "{path}: {said}");
+    };
+    for path in ["/v1/chat/completions", "/v1/responses", "/v1/embeddings"] {
+        says(path, "/error/code", "/error/message");
+    }
+    says("/v1/messages", "/error/code", "/error/message");
+    for path in ["/v1beta/models/nobody:generateContent", "/v1beta/models/nobody:streamGenerateContent"] {
+        says(path, "/error/details/0/reason", "/error/message");
+    }
+    says("/bedrock/model/nobody/converse", "/code", "/message");
+    let messages = post(&world, "/v1/messages", &[], body).json();
+    assert_eq!((&messages["type"], &messages["error"]["type"]), (&json!("error"), &json!("not_found_error")));
+    let google = post(&world, "/v1beta/models/nobody:generateContent", &[], body).json();
+    assert_eq!((&google["error"]["code"], &google["error"]["status"]), (&json!(404), &json!("NOT_FOUND")));
+}
+
+#[test]
+fn the_key_is_taken_wherever_clients_put_it() {
+    let world = world();
+    let body = br#"{"model":"only-north","messages":[{"role":"user","content":"x"}]}"#;
+    for name in ["x-api-key", "x-goog-api-key", "api-key"] {
+        assert_eq!(world.ask("POST", "/v1/chat/completions", &[(name, &world.key)], body).status, 200, "{name}");
+    }
+    let path = format!("/v1/chat/completions?key={}", world.key);
+    assert_eq!(world.ask("POST", &path, &[], body).status, 200);
+}
+
+#[test]
+fn a_cut_answer_of_a_vendors_own_path_has_no_end() {
+    let world = World::with().openai("cut", faulty(tollgate_simulate::Fault::CutBeforeHead)).start();
+    let answer = post(&world, "/v1/audio/speech", &[], br#"{"model":"only-cut","input":"x"}"#);
+    assert_eq!((answer.status, answer.code()), (503, "all_endpoints_failed".into()));
+}
