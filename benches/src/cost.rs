@@ -3,7 +3,6 @@
 //! What the gateway does around them (finding a tenant's budgets, waiting for money) is not in it.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Barrier};
 use std::time::{Instant, UNIX_EPOCH};
@@ -13,6 +12,7 @@ use tollgate_auth::{Check, KEY_LEN, KeyRing, Kind, Pepper, StoredKey};
 use tollgate_ledger::{Account, Amounts, Grant, Hold, Need, Pays, Purse, Till, Verdict, Wish, cap};
 use tollgate_limit::{Admission, Gate, Limits, Whose, admit_all};
 
+use crate::cpu;
 use crate::figures::Spread;
 use crate::keys;
 
@@ -89,13 +89,13 @@ fn measure(world: &World, part: fn(&World, usize) -> Option<()>, threads: usize)
     let barrier = Barrier::new(threads);
     let one = |thread: usize| {
         barrier.wait();
-        let before = cpu_nanos()?;
+        let before = cpu::nanos()?;
         for _ in 0..passes {
             for at in (thread..all).step_by(threads) {
                 part(world, at).context("a request was refused that had room")?;
             }
         }
-        Ok(cpu_nanos()? - before)
+        Ok(cpu::nanos()? - before)
     };
     let nanos: u64 = std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || one(thread))).collect();
@@ -103,15 +103,6 @@ fn measure(world: &World, part: fn(&World, usize) -> Option<()>, threads: usize)
         ended.sum::<anyhow::Result<u64>>()
     })?;
     Ok(nanos as f64 / (passes * all) as f64)
-}
-
-/// CPU time of this thread so far.
-fn cpu_nanos() -> anyhow::Result<u64> {
-    // The kernel counts when a thread gives way, and otherwise only every few milliseconds.
-    std::thread::yield_now();
-    let file = "/proc/thread-self/schedstat";
-    let text = fs::read_to_string(file).with_context(|| format!("{file}: this kernel does not count CPU time"))?;
-    Ok(text.split_whitespace().next().with_context(|| format!("{file} is empty"))?.parse()?)
 }
 
 /// What a verified key stands for.

@@ -11,6 +11,7 @@ mod audit;
 mod bare;
 mod contender;
 mod cost;
+mod cpu;
 mod crowd;
 mod figures;
 mod gateway;
@@ -23,6 +24,7 @@ mod running;
 mod shape;
 mod soak;
 mod table;
+mod tongues;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,6 +77,9 @@ struct Cli {
     /// Only accounts and money; fewer keys with `--quick`.
     #[arg(long)]
     accounts: bool,
+    /// Only translation.
+    #[arg(long)]
+    translation: bool,
     /// Only CPU per request at 32 connections, and accounts and money with fewer keys.
     #[arg(long)]
     quick: bool,
@@ -117,6 +122,10 @@ fn main() -> anyhow::Result<()> {
             println!("{}", accounts(&cli)?);
             Ok(())
         }
+        None if cli.translation => {
+            println!("{}", translation(&cli)?);
+            Ok(())
+        }
         None if cli.quick => quick(&cli),
         None if cli.audit => {
             let mut text = String::new();
@@ -148,6 +157,13 @@ fn accounts(cli: &Cli) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// What translation costs.
+fn translation(cli: &Cli) -> anyhow::Result<String> {
+    let mut text = String::new();
+    tongues::run(cli.rounds.into())?.table(&mut text);
+    Ok(text)
+}
+
 fn measure(cli: Cli) -> anyhow::Result<()> {
     let results = cli.write.clone().map(Results::open).transpose()?;
     let (threads, seconds) = (cli.threads.into(), cli.seconds.unwrap_or(3));
@@ -164,6 +180,7 @@ fn measure(cli: Cli) -> anyhow::Result<()> {
     let soaked = soaks.then(|| soak::run(cli.soak, threads)).transpose()?;
     let audited = contenders.contains(&Contender::Strict).then(|| audit::run(cli.records)).transpose()?;
     let mut text = table::text(&setting, &measured, soaked.as_ref(), audited.as_ref());
+    text.push_str(&translation(&cli)?);
     text.push_str(&accounts(&cli)?);
     println!("{text}");
     results.map_or(Ok(()), |results| results.write(&text))
