@@ -76,7 +76,9 @@ impl Costs {
 
 fn matrix(text: &mut String, title: &str, nanos: &Matrix, unit: f64) {
     let _ = write!(text, "\n| {title} |");
-    Dialect::ALL.iter().for_each(|dialect| drop(write!(text, " {dialect} |")));
+    for dialect in Dialect::ALL {
+        let _ = write!(text, " {dialect} |");
+    }
     let _ = writeln!(text, "\n| --- |{}", " --: |".repeat(Dialect::ALL.len()));
     for (surface, row) in SURFACES.iter().zip(nanos) {
         let _ = write!(text, "| {} |", surface.as_str());

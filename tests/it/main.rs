@@ -28,6 +28,7 @@ mod headers;
 mod isolation;
 mod keys;
 mod limits;
+mod llama;
 mod matrix;
 mod metering;
 mod native;
