@@ -33,6 +33,7 @@ mod matrix;
 mod metering;
 mod native;
 mod reload;
+mod replay;
 mod rotation;
 mod secrets;
 mod shared;
