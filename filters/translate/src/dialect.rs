@@ -215,6 +215,9 @@ impl Dialect {
         let mut losses = Losses::new(call.drop_unsupported);
         let spoken = Self::of(call.surface).unwrap_or(self);
         let mut request = spoken.read(&call.body, edits, &mut losses)?;
+        if spoken == Self::Interactions && self != spoken {
+            interactions::leave(&mut request, &mut losses)?;
+        }
         request.model = upstream_model.into();
         request.stream = call.stream;
         let body = self.write(&request, &mut losses)?;
