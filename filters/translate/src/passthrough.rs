@@ -131,7 +131,11 @@ impl Passthrough {
 
     /// The last event where an answer cannot be finished.
     pub(crate) fn fail(&mut self, failure: &Failure<'_>) -> Bytes {
-        self.dialect.failure(failure, self.framing).into()
+        let last = self.dialect.failure(failure, self.framing);
+        match &mut self.eye {
+            Eye::Judge(_) => last.into(),
+            Eye::Witness(witness) => witness.last(last),
+        }
     }
 
     /// An event that the upstream closed without a blank line; half an event is not for the client.

@@ -65,6 +65,15 @@ impl Witness {
         Bytes::from_static(if self.opened { b"]" } else { b"[]" })
     }
 
+    /// The last event of an answer that cannot be finished, in its place: a whole array stays one.
+    pub(crate) fn last(&mut self, event: Vec<u8>) -> Bytes {
+        if self.framing != Framing::JsonArray {
+            return event.into();
+        }
+        self.closed = true;
+        [&self.element(&event), &b"]"[..]].concat().into()
+    }
+
     fn element(&mut self, data: &[u8]) -> Bytes {
         let before: &[u8] = if std::mem::replace(&mut self.opened, true) { b",\r\n" } else { b"[" };
         [before, data.trim_ascii()].concat().into()

@@ -1,24 +1,40 @@
-//! Gemini: requests and answers, read and written.
+//! Gemini's `generateContent`: requests and answers, read and written.
 
-use tollgate_api::{Code, Framing, Refusal};
+mod assemble;
+mod chunks;
+mod contents;
+mod error;
+mod fields;
+mod finish;
+mod grounding;
+mod logprobs;
+mod members;
+mod model;
+mod parts;
+mod pieces;
+mod read;
+mod schema;
+mod stream;
+mod thinking;
+mod tools;
+mod usage;
+mod write;
 
-use crate::dialect::{Garbage, Tongue};
+use tollgate_api::Framing;
+
+use crate::dialect::Tongue;
 
 /// What this dialect knows how to do.
 pub(crate) static TONGUE: Tongue = Tongue {
     name: "gemini",
     framing: Framing::Sse,
-    read: |_, _, _| Err(unwritten()),
-    write: |_, _| Err(unwritten()),
-    decoder: || unimplemented!("the decoder"),
-    whole: |_, _| Err(Garbage("unwritten".into())),
-    usage: |_| None,
-    encoder: |_, _| unimplemented!("the encoder"),
-    assemble: |_, _, _, _| Vec::new(),
-    failure: |_, _| Vec::new(),
-    shown_usage: |_| None,
+    read: read::read_request,
+    write: write::write_request,
+    decoder: || Box::new(stream::Chunks::default()),
+    whole: stream::whole,
+    usage: usage::usage_of,
+    encoder: |head, call| Box::new(chunks::ChunkWriter::new(head, call)),
+    assemble: assemble::assemble,
+    failure: error::failure,
+    shown_usage: usage::shown,
 };
-
-fn unwritten() -> Refusal {
-    Refusal::new(Code::Unsupported, "this dialect is not written yet")
-}
