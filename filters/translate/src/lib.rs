@@ -10,6 +10,7 @@ mod depth;
 pub mod dialect;
 mod foreign;
 mod frames;
+mod freeform;
 mod gemini;
 mod interactions;
 mod json;
@@ -29,7 +30,8 @@ mod splice;
 pub mod sse;
 mod witness;
 
-pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, VendorError};
+pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, Upstream, VendorError};
 pub use losses::Losses;
+pub use openai::Accent;
 pub use relay::{Out, Phase, Relay};
 pub use splice::splice;
