@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
 use tollgate_api::{AttemptHead, Code, Edits, Exchange, Refusal, Surface};
-use tollgate_translate::splice;
+use tollgate_translate::{Upstream, splice};
 
 use crate::attempt::{Begun, Try, attempt};
 use crate::clock;
@@ -153,12 +153,12 @@ async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) ->
         let asks_usage = call.stream && call.surface == Surface::ChatCompletions;
         return Ok(Said { body: splice(call, edits, Some(&endpoint.model), asks_usage), dropped: Vec::new() });
     }
-    let (dialect, model) = (endpoint.dialect(call.surface), Arc::clone(&endpoint.model));
+    let (dialect, accent) = (endpoint.dialect(call.surface), endpoint.vendor.accent);
     let said = if call.body.len() < THRESHOLD_BYTES {
-        dialect.request(call, edits, &model)
+        dialect.request_to(call, edits, &Upstream { model: &endpoint.model, accent })
     } else {
-        let (call, edits) = (call.clone(), edits.clone());
-        off_worker(move || dialect.request(&call, &edits, &model)).await
+        let (call, edits, model) = (call.clone(), edits.clone(), Arc::clone(&endpoint.model));
+        off_worker(move || dialect.request_to(&call, &edits, &Upstream { model: &model, accent })).await
     };
     let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;
     Ok(Said { body: body.into(), dropped })

@@ -1,12 +1,13 @@
 //! OpenAI's models at Microsoft Azure, by its v1 API: the model is the name of a deployment
 //! (learn.microsoft.com, 2026-11).
 
-use tollgate_translate::Dialect;
+use tollgate_translate::{Accent, Dialect};
 
 use crate::vendor::{Auth, OPENAI_LIKE, Vendor};
 
 pub(crate) static VENDOR: Vendor = Vendor {
     name: "azure",
+    accent: Accent::AZURE,
     also: &[Dialect::Responses],
     example_url: "https://<resource>.openai.azure.com/openai/v1",
     variable: "AZURE_OPENAI_API_KEY",

@@ -1,11 +1,12 @@
 //! OpenAI (platform.openai.com/docs, recordings of 2026-08).
 
-use tollgate_translate::Dialect;
+use tollgate_translate::{Accent, Dialect};
 
 use crate::vendor::{OPENAI_LIKE, Vendor};
 
 pub(crate) static VENDOR: Vendor = Vendor {
     name: "openai",
+    accent: Accent::OPENAI,
     also: &[Dialect::Responses],
     base_url: Some("https://api.openai.com/v1"),
     variable: "OPENAI_API_KEY",

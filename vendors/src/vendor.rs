@@ -1,7 +1,7 @@
 //! What is said of a vendor.
 
 use http::{HeaderName, HeaderValue, header};
-use tollgate_translate::{Dialect, VendorError};
+use tollgate_translate::{Accent, Dialect, VendorError};
 
 use crate::Layout;
 
@@ -12,6 +12,8 @@ pub struct Vendor {
     pub name: &'static str,
     /// The dialect that requests are translated into.
     pub dialect: Dialect,
+    /// How it speaks OpenAI's dialect, where it does.
+    pub accent: Accent,
     /// Others that it speaks as well: a client of that surface is passed through.
     pub also: &'static [Dialect],
     /// Where it is; `None` where each customer has a place of its own.
@@ -76,6 +78,7 @@ pub(crate) const OPENAI_LIMITS: &[LimitHeaders] = &[
 pub(crate) const OPENAI_LIKE: Vendor = Vendor {
     name: "openai-compatible",
     dialect: Dialect::OpenAi,
+    accent: Accent::GENERIC,
     also: &[],
     base_url: None,
     example_url: "https://host/v1",

@@ -1,11 +1,12 @@
 //! xAI (docs.x.ai, recordings of 2026-08).
 
-use tollgate_translate::Dialect;
+use tollgate_translate::{Accent, Dialect};
 
 use crate::vendor::{OPENAI_LIKE, Vendor};
 
 pub(crate) static VENDOR: Vendor = Vendor {
     name: "xai",
+    accent: Accent::XAI,
     also: &[Dialect::Responses],
     base_url: Some("https://api.x.ai/v1"),
     variable: "XAI_API_KEY",

@@ -1,9 +1,12 @@
 //! Z.AI, whose models are GLM (docs.z.ai, 2026-11).
 
+use tollgate_translate::Accent;
+
 use crate::vendor::{OPENAI_LIKE, Vendor};
 
 pub(crate) static VENDOR: Vendor = Vendor {
     name: "zai",
+    accent: Accent::ZAI,
     base_url: Some("https://api.z.ai/api/paas/v4"),
     variable: "ZAI_API_KEY",
     models: ["glm-4.7-flash", "glm-5"],

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn said(body: &str) -> (String, Option<String>, String) {
-        let VendorError { kind, code, message } = read(400, body.as_bytes());
+        let VendorError { kind, code, message, .. } = read(400, body.as_bytes());
         (kind, code, message)
     }
 

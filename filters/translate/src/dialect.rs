@@ -13,6 +13,7 @@ use tollgate_api::{Call, Cost, Edit, Event, Framing, Refusal, Surface, Usage};
 
 use crate::losses::Losses;
 use crate::neutral::Request;
+use crate::openai::Accent;
 use crate::{anthropic, converse, gemini, interactions, openai, responses};
 
 /// The wire format that an upstream speaks.
@@ -128,6 +129,15 @@ pub struct VendorError {
     pub retry_after: Option<Duration>,
 }
 
+/// What is called: its model, and how it speaks its dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct Upstream<'a> {
+    /// The vendor's name of the model.
+    pub model: &'a str,
+    /// How a vendor speaks OpenAI's dialect; of no meaning to the others.
+    pub accent: Accent,
+}
+
 /// A request in an upstream's words.
 #[derive(Debug)]
 pub struct Said {
@@ -212,14 +222,23 @@ impl Dialect {
     /// The call is malformed, or asks for what this dialect cannot say and the client does not let
     /// go.
     pub fn request(self, call: &Call, edits: &[Edit], upstream_model: &str) -> Result<Said, Refusal> {
+        self.request_to(call, edits, &Upstream { model: upstream_model, accent: Accent::default() })
+    }
+
+    /// The call, with its edits, as a request of this dialect in the accent of this upstream.
+    ///
+    /// # Errors
+    /// As for [`Dialect::request`].
+    pub fn request_to(self, call: &Call, edits: &[Edit], upstream: &Upstream<'_>) -> Result<Said, Refusal> {
         let mut losses = Losses::new(call.drop_unsupported);
         let spoken = Self::of(call.surface).unwrap_or(self);
         let mut request = spoken.read(&call.body, edits, &mut losses)?;
         if spoken == Self::Interactions && self != spoken {
             interactions::leave(&mut request, &mut losses)?;
         }
-        request.model = upstream_model.into();
+        request.model = upstream.model.into();
         request.stream = call.stream;
+        request.accent = upstream.accent;
         let body = self.write(&request, &mut losses)?;
         Ok(Said { body, dropped: losses.dropped() })
     }

@@ -11,6 +11,7 @@ mod depth;
 pub mod dialect;
 mod foreign;
 mod frames;
+mod freeform;
 mod gemini;
 mod interactions;
 mod json;
@@ -31,7 +32,8 @@ pub mod sse;
 mod witness;
 
 pub use cap::capped;
-pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, VendorError};
+pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, Upstream, VendorError};
 pub use losses::Losses;
+pub use openai::Accent;
 pub use relay::{Out, Phase, Relay};
 pub use splice::splice;

@@ -9,6 +9,7 @@ use std::fmt;
 use tollgate_api::Seal;
 
 pub use crate::json::{Json, Members};
+use crate::openai::Accent;
 
 /// A request.
 #[derive(Clone, Default, PartialEq)]
@@ -39,6 +40,8 @@ pub struct Request {
     pub tier: Option<TierAsked>,
     /// Whom the client acts for.
     pub user: Option<String>,
+    /// How the upstream speaks its dialect; only OpenAI's is spoken in more ways than one.
+    pub accent: Accent,
     /// Top-level members that were not understood, as they came.
     pub unknown: Members,
 }

@@ -263,13 +263,14 @@ fn what_anthropic_cannot_say_is_refused_by_name() {
         (json!({"logprobs": true}), "logprobs"),
         (json!({"modalities": ["text", "audio"]}), "modalities"),
         (json!({"audio": {"voice": "alloy"}}), "audio"),
-        (json!({"functions": []}), "functions"),
         (json!({"response_format": {"type": "json_object"}}), "response_format"),
         (json!({"tools": [{"type": "custom", "custom": {"name": "f"}}]}), "tools[0]"),
         (json!({"tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}), "tool_choice"),
         (
-            json!({"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]}),
-            "messages[0].content[0]",
+            json!({"messages": [{"role": "user", "content": [
+                {"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}},
+            ]}]}),
+            "messages",
         ),
     ];
     for (body, param) in table {

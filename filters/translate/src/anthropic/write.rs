@@ -13,7 +13,7 @@ use super::model::Version;
 use super::thinking::{Plan, Thinking};
 use crate::json::{Json, invalid, unsupported};
 use crate::losses::Losses;
-use crate::neutral::{Effort, Format, Request, Tool, ToolChoice};
+use crate::neutral::{Content, Effort, Format, Part, Request, TierAsked, Tool, ToolChoice};
 
 #[derive(Serialize)]
 struct Messages<'a> {
@@ -34,10 +34,14 @@ struct Messages<'a> {
     temperature: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<&'a Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<&'a Number>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stop_sequences: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Metadata<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
     #[serde(flatten)]
@@ -93,6 +97,12 @@ struct Metadata<'a> {
 /// Writes a request.
 pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Vec<u8>, Refusal> {
     members::refuse(&request.unknown, losses)?;
+    if request.sampling.logprobs.is_some() {
+        losses.lose("logprobs", "do not exist at Anthropic")?;
+    }
+    if holds_sound(request) {
+        losses.lose("messages", "hold a sound: Anthropic's models hear none")?;
+    }
     if request.sampling.choices.is_some_and(|n| n > 1) {
         losses.lose("n", "above 1 does not exist at Anthropic")?;
     }
@@ -117,11 +127,30 @@ pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Ve
         temperature: request.sampling.temperature.as_ref().filter(|_| samples).map(at_most_one),
         top_p: request.sampling.top_p.as_ref().filter(|_| samples && request.sampling.temperature.is_none()),
         stop_sequences: &request.sampling.stop,
+        top_k: request.sampling.top_k.as_ref().filter(|_| samples && !unknown.contains_key("top_k")),
         metadata: metadata(request),
+        service_tier: service_tier(request).filter(|_| !unknown.contains_key("service_tier")),
         stream: request.stream,
         unknown,
     };
     serde_json::to_vec(&wire).map_err(|_| Refusal::new(Code::Internal, "The request could not be written."))
+}
+
+fn holds_sound(request: &Request) -> bool {
+    let is_sound = |part: &Part| matches!(part.content, Content::Audio(_));
+    request.turns.iter().flat_map(|turn| &turn.parts).any(|part| match &part.content {
+        Content::ToolResult { parts, .. } => parts.iter().any(is_sound),
+        _ => is_sound(part),
+    })
+}
+
+/// Anthropic's word for a tier; one that it has no word for is a wish that it cannot grant.
+fn service_tier(request: &Request) -> Option<&'static str> {
+    match request.tier.as_ref()? {
+        TierAsked::Auto => Some("auto"),
+        TierAsked::Default => Some("standard_only"),
+        TierAsked::Flex | TierAsked::Priority | TierAsked::Other(_) => None,
+    }
 }
 
 /// The system prompt beside the messages. A prompt alone is what the user says: Anthropic wants a

@@ -338,7 +338,7 @@ fn stem(id: &str, data: &str) -> String {
 
 fn failed(error: &RawValue) -> Event {
     let value = serde_json::from_str(error.get()).unwrap_or_default();
-    let VendorError { kind, code, message } = complaint::in_stream(&value);
+    let VendorError { kind, code, message, .. } = complaint::in_stream(&value);
     // Google names a status; what stands in for it may name a code only.
     let kind = code.filter(|_| kind.starts_with("http_")).unwrap_or(kind);
     Event::Failed { kind, message }

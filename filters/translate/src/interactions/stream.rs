@@ -224,7 +224,7 @@ impl Stream {
             ("failed" | "cancelled", trouble) => {
                 out.extend(usage);
                 let what = if status == "failed" { "the interaction failed" } else { "the interaction was cancelled" };
-                let plain = || VendorError { kind: status.into(), code: None, message: what.into() };
+                let plain = || VendorError { kind: status.into(), code: None, message: what.into(), retry_after: None };
                 out.push(failed(trouble.unwrap_or_else(plain)));
                 return;
             }
@@ -281,14 +281,14 @@ fn complained(error: &RawValue) -> VendorError {
 }
 
 /// Google names no type, but a code; its front end names a status.
-fn failed(VendorError { kind, code, message }: VendorError) -> Event {
+fn failed(VendorError { kind, code, message, .. }: VendorError) -> Event {
     let kind = code.filter(|_| kind.starts_with("http_")).unwrap_or(kind);
     Event::Failed { kind, message }
 }
 
 fn unexplained() -> VendorError {
     let message = "the upstream reported an error without saying which".into();
-    VendorError { kind: "error".into(), code: None, message }
+    VendorError { kind: "error".into(), code: None, message, retry_after: None }
 }
 
 fn garbage(what: &str, error: &serde_json::Error) -> Garbage {

@@ -2,15 +2,19 @@
 //!
 //! The text of a chunk is put together by hand: this runs for every token of every answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tollgate_api::{Cost, Event, Seal, Sealer, StopReason, Usage};
+use tollgate_api::{Citation, Cost, Event, Seal, StopReason, Usage};
 
-use super::message::ThinkingBlock;
+use super::calling::{Custom, Function, Manner, WireCall};
+use super::cited::Annotation;
+use super::image::Image;
+use super::message::{Extra, ThinkingBlock};
 use super::usage;
 use crate::dialect::{AnswerHead, Encode, Failure};
+use crate::freeform;
 
 /// Writes one streamed answer.
 pub(crate) struct ChunkWriter {
@@ -19,32 +23,18 @@ pub(crate) struct ChunkWriter {
     /// Every chunk after its choices.
     after: &'static [u8],
     wants_usage: bool,
+    manner: Manner,
+    /// The arguments so far of calls that the client knows as plain text, by choice and number.
+    texts: BTreeMap<(u32, u32), String>,
     /// Choices whose first delta, the one that names the role, is out.
     begun: BTreeSet<u32>,
     usage: Option<(Usage, Option<Cost>)>,
     failed: bool,
 }
 
-#[derive(Serialize)]
-struct Call<'a> {
-    index: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    function: Function<'a>,
-}
-
-#[derive(Serialize)]
-struct Function<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    arguments: &'a str,
-}
-
 impl ChunkWriter {
     /// A writer for the answer with this head.
-    pub(crate) fn new(head: &AnswerHead, wants_usage: bool) -> Self {
+    pub(crate) fn new(head: &AnswerHead, wants_usage: bool, manner: Manner) -> Self {
         let mut before = b"data: {\"id\":".to_vec();
         json(&mut before, &head.id);
         before.extend_from_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
@@ -53,7 +43,8 @@ impl ChunkWriter {
         json(&mut before, &head.model);
         before.extend_from_slice(b",\"choices\":[");
         let after: &[u8] = if wants_usage { b"],\"usage\":null}\n\n" } else { b"]}\n\n" };
-        Self { before, after, wants_usage, begun: BTreeSet::new(), usage: None, failed: false }
+        let (texts, begun) = (BTreeMap::new(), BTreeSet::new());
+        Self { before, after, wants_usage, manner, texts, begun, usage: None, failed: false }
     }
 
     /// One chunk with one delta, whose members `write` adds.
@@ -82,10 +73,7 @@ impl ChunkWriter {
     /// Thinking goes out twice: as the text that most clients show, and as the sealed block that a
     /// client gives back on the next turn.
     fn thinking(&mut self, choice: u32, text: &str, seal: Option<&Seal>, out: &mut Vec<u8>) {
-        let block = ThinkingBlock::Thinking {
-            thinking: Some(text.to_owned()),
-            signature: seal.map(|seal| seal.spelled_for(Sealer::Anthropic).into_owned()),
-        };
+        let block = ThinkingBlock::shown(text, seal);
         self.delta(choice, out, |out| {
             member(out, "reasoning_content", text);
             out.push(b',');
@@ -93,11 +81,72 @@ impl ChunkWriter {
         });
     }
 
-    fn call(&mut self, choice: u32, call: Call<'_>, out: &mut Vec<u8>) {
+    fn cited(&mut self, choice: u32, citation: &Citation, out: &mut Vec<u8>) {
+        if let Some(annotation) = Annotation::of(citation) {
+            self.member(choice, "annotations", &[annotation], out);
+        }
+    }
+
+    fn likelihoods(&mut self, choice: u32, tokens: &str, out: &mut Vec<u8>) {
+        self.open(choice, out);
+        if out.ends_with(b",") {
+            out.pop();
+        }
+        out.extend_from_slice(b"},\"logprobs\":{\"content\":");
+        out.extend_from_slice(tokens.as_bytes());
+        out.extend_from_slice(b",\"refusal\":null},\"finish_reason\":null}");
+        out.extend_from_slice(self.after);
+    }
+
+    fn call(&mut self, choice: u32, call: WireCall<'_>, out: &mut Vec<u8>) {
         self.member(choice, "tool_calls", &[call], out);
     }
 
+    fn begin(&mut self, choice: u32, index: u32, id: &str, name: &str, seal: Option<&Seal>, out: &mut Vec<u8>) {
+        if self.manner.older {
+            let function = Function { name: Some(name), arguments: "" };
+            // There is room for one.
+            return if index == 0 {
+                self.member(choice, "function_call", &function, out)
+            };
+        }
+        let custom = self.manner.is_freeform(name).then_some(Custom { name: Some(name), input: "" });
+        let function = custom.is_none().then_some(Function { name: Some(name), arguments: "" });
+        if custom.is_some() {
+            self.texts.insert((choice, index), String::new());
+        }
+        let kind = Some(if custom.is_some() { "custom" } else { "function" });
+        let extra_content = seal.map(Extra::sealed);
+        self.call(choice, WireCall { index: Some(index), id: Some(id), kind, function, custom, extra_content }, out);
+    }
+
+    fn arguments(&mut self, choice: u32, index: u32, json: &str, out: &mut Vec<u8>) {
+        let function = Function { name: None, arguments: json };
+        if let Some(text) = self.texts.get_mut(&(choice, index)) {
+            text.push_str(json);
+        } else if !self.manner.older {
+            let (index, function) = (Some(index), Some(function));
+            let call = WireCall { index, id: None, kind: None, function, custom: None, extra_content: None };
+            self.call(choice, call, out);
+        } else if index == 0 {
+            self.member(choice, "function_call", &function, out);
+        }
+    }
+
+    /// The texts of a choice's calls, whose arguments are whole now.
+    fn texts(&mut self, choice: u32, out: &mut Vec<u8>) {
+        let later = self.texts.split_off(&(choice.saturating_add(1), 0));
+        let these = self.texts.split_off(&(choice, 0));
+        self.texts.extend(later);
+        for ((_, index), arguments) in these {
+            let custom = Some(Custom { name: None, input: &freeform::unwrap(&arguments) });
+            let (id, kind, function, extra_content) = (None, None, None, None);
+            self.call(choice, WireCall { index: Some(index), id, kind, function, custom, extra_content }, out);
+        }
+    }
+
     fn stop(&mut self, choice: u32, reason: StopReason, sequence: Option<&String>, out: &mut Vec<u8>) {
+        self.texts(choice, out);
         let first = !self.begun.contains(&choice);
         self.open(choice, out);
         if first {
@@ -105,7 +154,7 @@ impl ChunkWriter {
             member(out, "content", "");
         }
         out.extend_from_slice(b"},\"logprobs\":null,");
-        member(out, "finish_reason", finish_reason(reason));
+        member(out, "finish_reason", self.manner.finish_reason(reason));
         if let Some(sequence) = sequence {
             out.push(b',');
             member(out, "stop_reason", sequence);
@@ -115,10 +164,15 @@ impl ChunkWriter {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
+        while let Some(&(choice, _)) = self.texts.keys().next() {
+            self.texts(choice, out);
+        }
         if let Some((usage, cost)) = self.usage.filter(|_| self.wants_usage) {
             out.extend_from_slice(&self.before);
             out.extend_from_slice(b"],");
             member(out, "usage", &usage::write(&usage, cost));
+            out.push(b',');
+            member(out, "service_tier", usage::tier(usage.tier));
             out.extend_from_slice(b"}\n\n");
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -151,22 +205,19 @@ impl Encode for ChunkWriter {
             Event::Text { choice, text } => self.member(*choice, "content", text, out),
             Event::Refusal { choice, text } => self.member(*choice, "refusal", text, out),
             Event::Thinking { choice, text, seal } => self.thinking(*choice, text, seal.as_ref(), out),
-            Event::RedactedThinking { seal } => {
-                let data = seal.spelled_for(Sealer::Anthropic).into_owned();
-                let block = ThinkingBlock::RedactedThinking { data };
-                self.member(0, "thinking_blocks", &[block], out);
+            Event::RedactedThinking { seal } => self.member(0, "thinking_blocks", &[ThinkingBlock::hidden(seal)], out),
+            Event::ToolStart { choice, index, id, name, seal } => {
+                self.begin(*choice, *index, id, name, seal.as_ref(), out);
             }
-            Event::ToolStart { choice, index, id, name, .. } => {
-                let function = Function { name: Some(name), arguments: "" };
-                self.call(*choice, Call { index: *index, id: Some(id), kind: Some("function"), function }, out);
-            }
-            Event::ToolArguments { choice, index, json } => {
-                let function = Function { name: None, arguments: json };
-                self.call(*choice, Call { index: *index, id: None, kind: None, function }, out);
+            Event::ToolArguments { choice, index, json } => self.arguments(*choice, *index, json, out),
+            Event::Cited { choice, citation } => self.cited(*choice, citation, out),
+            Event::Logprobs { choice, tokens } => self.likelihoods(*choice, tokens, out),
+            Event::Image { choice, media_type, data } => {
+                self.member(*choice, "images", &[Image::of(media_type, data)], out);
             }
             Event::Stop { choice, reason, sequence } => self.stop(*choice, *reason, sequence.as_ref(), out),
             Event::Usage(usage) => self.usage = Some((*usage, cost)),
-            Event::Cited { .. } | Event::Logprobs { .. } | Event::Image { .. } | Event::Failed { .. } => {}
+            Event::Failed { .. } => {}
             Event::End => self.end(out),
         }
     }
@@ -174,16 +225,6 @@ impl Encode for ChunkWriter {
     fn fail(&mut self, why: &Failure<'_>, out: &mut Vec<u8>) {
         self.failed = true;
         out.extend(failure(why));
-    }
-}
-
-/// OpenAI's word for why a choice ended.
-pub(super) fn finish_reason(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::EndOfTurn | StopReason::StopSequence | StopReason::Paused => "stop",
-        StopReason::MaxTokens => "length",
-        StopReason::ToolUse => "tool_calls",
-        StopReason::Refused => "content_filter",
     }
 }
 
@@ -205,7 +246,7 @@ mod tests {
 
     fn written(wants_usage: bool, events: &[Event]) -> String {
         let head = AnswerHead { id: "i".into(), model: "m".into(), created: 7 };
-        let mut writer = ChunkWriter::new(&head, wants_usage);
+        let mut writer = ChunkWriter::new(&head, wants_usage, Manner::default());
         let cost = Cost { input: Money::from_nano(1_000_000), output: Money::ZERO };
         let mut out = Vec::new();
         for event in events {
@@ -251,7 +292,7 @@ mod tests {
     #[test]
     fn a_failure_in_mid_stream_is_never_followed_by_done() {
         let head = AnswerHead { id: "i".into(), model: "m".into(), created: 7 };
-        let mut writer = ChunkWriter::new(&head, true);
+        let mut writer = ChunkWriter::new(&head, true, Manner::default());
         let mut out = Vec::new();
         writer.event(&text("a"), None, &mut out);
         let kind = "overloaded_error";

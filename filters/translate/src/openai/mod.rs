@@ -1,16 +1,30 @@
 //! OpenAI Chat Completions: requests and answers, read and written.
 
+mod accent;
 mod assemble;
+mod calling;
+mod calls;
 mod chunks;
+mod cited;
+mod content;
+mod details;
+mod effort;
+mod ids;
+mod image;
 mod message;
+mod messages;
 mod read;
 mod stream;
+mod tools;
+mod turns;
 mod usage;
 mod write;
 
 use tollgate_api::Framing;
 
 use crate::dialect::Tongue;
+
+pub use accent::Accent;
 
 /// What this dialect knows how to do.
 pub(crate) static TONGUE: Tongue = Tongue {
@@ -21,8 +35,8 @@ pub(crate) static TONGUE: Tongue = Tongue {
     decoder: || Box::new(stream::Chunks::default()),
     whole: stream::whole,
     usage: usage::usage_of,
-    encoder: |head, call| Box::new(chunks::ChunkWriter::new(head, call.wants_usage)),
-    assemble: |head, _, events, cost| assemble::assemble(head, events, cost),
+    encoder: |head, call| Box::new(chunks::ChunkWriter::new(head, call.wants_usage, calling::Manner::of(call))),
+    assemble: |head, call, events, cost| assemble::assemble(head, &calling::Manner::of(call), events, cost),
     failure: |failure, _| chunks::failure(failure),
     // The judge, who need not parse most chunks, finds it for this dialect.
     shown_usage: |_| None,

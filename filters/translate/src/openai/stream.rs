@@ -2,17 +2,19 @@
 //!
 //! Many vendors speak it with an accent; what is known of each is at its place below.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use tollgate_api::{Event, StopReason};
+use tollgate_api::{Event, StopReason, Tier};
 
-use super::message::{Calls, Fragment, ThinkingBlock};
-use super::usage::Report;
+use super::calls::{Calls, Fragment, Function};
+use super::cited;
+use super::content::Content;
+use super::details::{Detail, Told};
+use super::image;
+use super::message::ThinkingBlock;
+use super::usage::{Report, Timings};
 use crate::complaint;
 use crate::dialect::{Decode, Garbage, VendorError};
 use crate::json::Text;
@@ -30,8 +32,24 @@ struct Chunk<'a> {
     #[serde(borrow)]
     choices: Option<Vec<Choice<'a>>>,
     usage: Option<Report>,
+    /// Groq's: the same usage again, or where nobody asked for any the only one.
+    x_groq: Option<Groq>,
+    /// llama.cpp's: it counts in them even where nobody asked for usage.
+    timings: Option<Timings>,
+    #[serde(borrow)]
+    service_tier: Option<Text<'a>>,
+    /// Perplexity's and xAI's, repeated in every chunk.
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
+    #[serde(borrow)]
+    search_results: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Groq {
+    usage: Option<Report>,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +62,8 @@ struct Choice<'a> {
     message: Option<Delta<'a>>,
     #[serde(borrow)]
     finish_reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    logprobs: Option<&'a RawValue>,
     /// vLLM's word for the stop sequence that was met; a token's number in other cases.
     #[serde(borrow)]
     stop_reason: Option<&'a RawValue>,
@@ -62,14 +82,28 @@ struct Delta<'a> {
     #[serde(borrow)]
     reasoning: Option<Text<'a>>,
     thinking_blocks: Option<Vec<ThinkingBlock>>,
+    /// OpenRouter's.
+    #[serde(borrow)]
+    reasoning_details: Option<&'a RawValue>,
     #[serde(borrow)]
     tool_calls: Option<Vec<Fragment<'a>>>,
+    #[serde(borrow)]
+    function_call: Option<Function<'a>>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
+    /// OpenRouter's.
+    #[serde(borrow)]
+    images: Option<&'a RawValue>,
 }
 
 /// Reads one streamed answer.
 #[derive(Default)]
 pub(crate) struct Chunks {
     started: bool,
+    /// Whether the pages that the answer was made from were told.
+    sourced: bool,
+    /// The tier that the vendor named last.
+    tier: Option<Tier>,
     choices: BTreeMap<u32, Progress>,
 }
 
@@ -122,10 +156,17 @@ impl Chunks {
             let id = Text::said(chunk.id).unwrap_or_default();
             out.push(Event::Start { id, model: Text::said(chunk.model).unwrap_or_default() });
         }
+        self.tier = chunk.service_tier.map(|word| Tier::of_word(&word.0)).or(self.tier);
+        if !self.sourced && choices.iter().any(|choice| choice.finish_reason.is_some()) {
+            self.sourced = true;
+            cited::pages(chunk.search_results, chunk.citations, out);
+        }
         for choice in choices {
             self.choice(choice, out)?;
         }
-        out.extend(chunk.usage.map(|report| Event::Usage(report.usage())));
+        let report = chunk.usage.or(chunk.x_groq.and_then(|groq| groq.usage));
+        let usage = report.map(|report| report.usage(self.tier));
+        out.extend(usage.or_else(|| chunk.timings.map(Timings::usage)).map(Event::Usage));
         Ok(())
     }
 
@@ -145,6 +186,7 @@ impl Chunks {
         if let Some(delta) = choice.delta {
             progress.delta(index, delta, out)?;
         }
+        out.extend(choice.logprobs.and_then(|raw| logprobs(index, raw)));
         if let Some(word) = Text::said(choice.finish_reason) {
             progress.stop(index, &word, choice.stop_reason, out);
         }
@@ -153,21 +195,49 @@ impl Chunks {
 }
 
 impl Progress {
-    fn delta(&mut self, choice: u32, delta: Delta<'_>, out: &mut Vec<Event>) -> Result<(), Garbage> {
-        match delta.thinking_blocks {
-            // The blocks say what `reasoning_content` beside them says, and bring the seal.
-            Some(blocks) if !blocks.is_empty() => out.extend(blocks.into_iter().filter_map(|b| b.event(choice))),
-            _ => {
-                let text = Text::said(delta.reasoning_content).or_else(|| Text::said(delta.reasoning));
-                out.extend(text.map(|text| Event::Thinking { choice, text, seal: None }));
-            }
-        }
+    fn delta(&mut self, choice: u32, mut delta: Delta<'_>, out: &mut Vec<Event>) -> Result<(), Garbage> {
+        self.think(choice, &mut delta, out)?;
         if let Some(content) = delta.content {
             content.tell(choice, out);
         }
         out.extend(Text::said(delta.refusal).map(|text| Event::Refusal { choice, text }));
-        for fragment in delta.tool_calls.unwrap_or_default() {
+        if let Some(list) = delta.annotations {
+            cited::annotations(list, choice, out);
+        }
+        if let Some(list) = delta.images {
+            image::tell(list, choice, out);
+        }
+        let older = delta.function_call.map(Fragment::from);
+        for fragment in delta.tool_calls.into_iter().flatten().chain(older) {
             self.calls.fragment(choice, fragment, out)?;
+        }
+        Ok(())
+    }
+
+    /// Thinking comes under several names at once: the blocks and the details say what the plain
+    /// text beside them says, and bring the seal.
+    fn think(&mut self, choice: u32, delta: &mut Delta<'_>, out: &mut Vec<Event>) -> Result<(), Garbage> {
+        if let Some(blocks) = delta.thinking_blocks.take().filter(|blocks| !blocks.is_empty()) {
+            out.extend(blocks.into_iter().filter_map(|block| block.event(choice)));
+            return Ok(());
+        }
+        let text = Text::said(delta.reasoning_content.take()).or_else(|| Text::said(delta.reasoning.take()));
+        let plain = text.map(|text| Event::Thinking { choice, text, seal: None });
+        let Some(list) = delta.reasoning_details.filter(|list| list.get() != "[]") else {
+            out.extend(plain);
+            return Ok(());
+        };
+        let details: Vec<Detail> = serde_json::from_str(list.get()).unwrap_or_default();
+        let told: Vec<_> = details.into_iter().filter_map(Detail::told).collect();
+        if !told.iter().any(|told| matches!(told, Told::Thinking(text, _) if !text.is_empty())) {
+            out.extend(plain);
+        }
+        for told in told {
+            match told {
+                Told::Thinking(text, seal) => out.push(Event::Thinking { choice, text, seal }),
+                Told::Redacted(seal) => out.push(Event::RedactedThinking { seal }),
+                Told::OfCall(id, seal) => self.calls.expect(id, seal)?,
+            }
         }
         Ok(())
     }
@@ -191,63 +261,15 @@ impl Progress {
     }
 }
 
-/// `content`: a string, or Mistral's list of text and thinking.
-enum Content<'a> {
-    Text(Cow<'a, str>),
-    Parts(Vec<ContentPart>),
-}
-
-#[derive(Deserialize)]
-struct ContentPart {
-    text: Option<String>,
-    thinking: Option<Vec<ContentPart>>,
-}
-
-impl Content<'_> {
-    fn tell(self, choice: u32, out: &mut Vec<Event>) {
-        let parts = match self {
-            Self::Text(text) if text.is_empty() => return,
-            Self::Text(text) => return out.push(Event::Text { choice, text: text.into_owned() }),
-            Self::Parts(parts) => parts,
-        };
-        for ContentPart { text, thinking } in parts {
-            let thoughts = thinking.into_iter().flatten().filter_map(|part| part.text);
-            out.extend(thoughts.map(|text| Event::Thinking { choice, text, seal: None }));
-            out.extend(text.filter(|text| !text.is_empty()).map(|text| Event::Text { choice, text }));
-        }
+/// The likelihoods of the tokens in this piece. Those of a refusal or of reasoning have no place.
+fn logprobs(choice: u32, raw: &RawValue) -> Option<Event> {
+    #[derive(Deserialize)]
+    struct Logprobs<'a> {
+        #[serde(borrow)]
+        content: Option<&'a RawValue>,
     }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ContentVisitor)
-    }
-}
-
-struct ContentVisitor;
-
-impl<'de> Visitor<'de> for ContentVisitor {
-    type Value = Content<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or a list of parts")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Content::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Content::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
-        let mut parts = Vec::new();
-        while let Some(part) = from.next_element()? {
-            parts.push(part);
-        }
-        Ok(Content::Parts(parts))
-    }
+    let content = serde_json::from_str::<Logprobs<'_>>(raw.get()).ok()?.content?.get();
+    (content.starts_with('[') && content != "[]").then(|| Event::Logprobs { choice, tokens: content.into() })
 }
 
 fn failed(error: &RawValue) -> Event {

@@ -1,10 +1,10 @@
 //! Tokens as OpenAI's dialect counts them, vendors' variations included.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use tollgate_api::{Cost, Usage, UsageSource};
+use tollgate_api::{Cost, Tier, Usage, UsageSource};
 
-use crate::json::Count;
+use crate::json::{Count, Text};
 
 /// The `usage` member, read.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -21,6 +21,20 @@ pub(super) struct Report {
     cache_read_input_tokens: Option<Count>,
     cache_creation_input_tokens: Option<Count>,
     cache_creation: Option<Written>,
+    /// Copilot's place for it.
+    reasoning_tokens: Option<Count>,
+    /// Mistral's place for it.
+    service_tier: Option<Word>,
+}
+
+/// A tier, whatever it is called.
+#[derive(Clone, Copy, Debug)]
+struct Word(Tier);
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(Tier::of_word(&Text::deserialize(from)?.0)))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -35,6 +49,7 @@ struct PromptDetails {
 #[serde(default)]
 struct CompletionDetails {
     reasoning_tokens: Option<Count>,
+    audio_tokens: Option<Count>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -44,25 +59,31 @@ struct Written {
 }
 
 impl Report {
-    /// The counts. `prompt_tokens` holds the cached ones too; ours are apart.
-    pub(super) fn usage(&self) -> Usage {
+    /// The counts, served at this tier unless they say otherwise. `prompt_tokens` holds the cached
+    /// ones too; ours are apart.
+    pub(super) fn usage(&self, tier: Option<Tier>) -> Usage {
         let count = |count: Option<Count>| count.unwrap_or_default().0;
         let details = self.prompt_tokens_details.unwrap_or_default();
+        let said = self.completion_tokens_details.unwrap_or_default();
         let cached = details.cached_tokens.or(self.prompt_cache_hit_tokens).or(self.cache_read_input_tokens);
         let written = count(details.cache_write_tokens.or(self.cache_creation_input_tokens));
         let hour = count(self.cache_creation.unwrap_or_default().ephemeral_1h_input_tokens).min(written);
         let (prompt, completion) = (count(self.prompt_tokens), count(self.completion_tokens));
         let (audio, thought) = self.unsaid(count(details.audio_tokens));
         let fresh = prompt.saturating_sub(count(cached)).saturating_sub(written);
+        let (input, output) = (fresh.saturating_add(audio), completion.saturating_add(thought));
         Usage {
-            input: fresh.saturating_add(audio),
+            input,
             cached: count(cached),
             cache_write: written - hour,
             cache_write_1h: hour,
-            output: completion.saturating_add(thought),
-            reasoning: count(self.completion_tokens_details.unwrap_or_default().reasoning_tokens),
+            output,
+            // OpenRouter and doubleword were seen to report more of a part than of the whole.
+            reasoning: count(said.reasoning_tokens.or(self.reasoning_tokens)).min(output),
+            audio_input: count(details.audio_tokens).min(input),
+            audio_output: count(said.audio_tokens).min(output),
+            tier: self.service_tier.map(|word| word.0).or(tier).unwrap_or_default(),
             source: UsageSource::Reported,
-            ..Usage::default()
         }
     }
 
@@ -76,13 +97,44 @@ impl Report {
     }
 }
 
-/// The usage of a whole answer; the rest of the body is skipped over.
+/// What llama.cpp measured of an answer.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct Timings {
+    cache_n: Option<Count>,
+    prompt_n: Count,
+    predicted_n: Count,
+}
+
+impl Timings {
+    /// The counts in it.
+    pub(super) fn usage(self) -> Usage {
+        Usage {
+            input: self.prompt_n.0,
+            cached: self.cache_n.unwrap_or_default().0,
+            output: self.predicted_n.0,
+            source: UsageSource::Reported,
+            ..Usage::default()
+        }
+    }
+}
+
+/// The usage of a whole answer, or of a chunk; the rest of the body is skipped over.
 pub(super) fn usage_of(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
     struct Whole {
         usage: Option<Report>,
+        service_tier: Option<Word>,
     }
-    serde_json::from_slice::<Whole>(body).ok()?.usage.map(|report| report.usage())
+    let Whole { usage, service_tier } = serde_json::from_slice(body).ok()?;
+    usage.map(|report| report.usage(service_tier.map(|word| word.0)))
+}
+
+/// OpenAI's word for the tier at which an answer was served.
+pub(super) fn tier(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Standard => "default",
+        other => other.as_str(),
+    }
 }
 
 /// The `usage` member, written: OpenAI's fields, Anthropic's cache fields as LiteLLM's users know
@@ -92,8 +144,8 @@ pub(super) struct Member {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
-    prompt_tokens_details: CachedTokens,
-    completion_tokens_details: ReasoningTokens,
+    prompt_tokens_details: PromptParts,
+    completion_tokens_details: CompletionParts,
     cache_creation_input_tokens: u64,
     cache_read_input_tokens: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,13 +155,15 @@ pub(super) struct Member {
 }
 
 #[derive(Serialize)]
-struct CachedTokens {
+struct PromptParts {
     cached_tokens: u64,
+    audio_tokens: u64,
 }
 
 #[derive(Serialize)]
-struct ReasoningTokens {
+struct CompletionParts {
     reasoning_tokens: u64,
+    audio_tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -126,8 +180,11 @@ pub(super) fn write(usage: &Usage, cost: Option<Cost>) -> Member {
         prompt_tokens: usage.prompt(),
         completion_tokens: usage.output,
         total_tokens: usage.total(),
-        prompt_tokens_details: CachedTokens { cached_tokens: usage.cached },
-        completion_tokens_details: ReasoningTokens { reasoning_tokens: usage.reasoning },
+        prompt_tokens_details: PromptParts { cached_tokens: usage.cached, audio_tokens: usage.audio_input },
+        completion_tokens_details: CompletionParts {
+            reasoning_tokens: usage.reasoning,
+            audio_tokens: usage.audio_output,
+        },
         cache_creation_input_tokens: usage.cache_write.saturating_add(usage.cache_write_1h),
         cache_read_input_tokens: usage.cached,
         cache_creation: (usage.cache_write_1h > 0).then_some(lifetimes),
@@ -143,7 +200,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Usage {
-        serde_json::from_str::<Report>(json).expect("a report").usage()
+        serde_json::from_str::<Report>(json).expect("a report").usage(None)
     }
 
     #[test]

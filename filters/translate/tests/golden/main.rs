@@ -9,5 +9,16 @@ mod requests;
 mod streams;
 
 /// Vendors that speak OpenAI's dialect.
-const OPENAI_LIKE: [&str; 9] =
-    ["openai", "groq", "deepseek", "mistral", "copilot", "venice", "perplexity", "mistralrs", "openrouter"];
+const OPENAI_LIKE: [&str; 11] = [
+    "openai",
+    "groq",
+    "deepseek",
+    "mistral",
+    "copilot",
+    "venice",
+    "perplexity",
+    "mistralrs",
+    "openrouter",
+    "doubleword",
+    "llamacpp",
+];

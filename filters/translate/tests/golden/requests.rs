@@ -15,6 +15,7 @@ fn comparable(request: &Request) -> Request {
     request.user = None;
     request.sampling.seed = None;
     request.sampling.choices = None;
+    (request.sampling.top_k, request.tier) = (None, None);
     request.sampling.max_output.get_or_insert(4096);
     request.parallel = request.parallel.filter(|parallel| !parallel);
     if request.parallel == Some(false) && !request.tools.is_empty() {
@@ -53,6 +54,8 @@ fn assert_is_messages_request(body: &[u8], file: &str) {
                 Some("text") => assert!(block["text"].as_str().is_some_and(|text| !text.is_empty()), "{file}"),
                 Some("tool_use") => assert!(block["input"].is_object() && block["id"].is_string(), "{file}"),
                 Some("tool_result") => assert!(block["tool_use_id"].is_string(), "{file}"),
+                Some("thinking") => assert!(block["signature"].is_string(), "{file}"),
+                Some("redacted_thinking") => assert!(block["data"].is_string(), "{file}"),
                 Some("image" | "document") => assert!(block["source"]["type"].is_string(), "{file}"),
                 other => panic!("{file}: a block of type {other:?}"),
             }
