@@ -29,6 +29,7 @@ mod splice;
 pub mod sse;
 mod witness;
 
+pub use anthropic::native_messages;
 pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, VendorError};
 pub use losses::Losses;
 pub use relay::{Out, Phase, Relay};
