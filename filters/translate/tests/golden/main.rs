@@ -2,6 +2,7 @@
 
 mod answers;
 mod exchanges;
+mod messages;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod requests;
