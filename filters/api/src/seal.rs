@@ -49,6 +49,10 @@ impl Sealer {
 }
 
 impl Seal {
+    /// How a seal begins that goes through another vendor's member: by it a body is searched for
+    /// seals that its vendor cannot read.
+    pub const MARK: &str = MARK;
+
     /// A seal of this vendor.
     #[must_use]
     pub fn new(by: Sealer, data: impl Into<String>) -> Self {

@@ -31,6 +31,7 @@ mod splice;
 pub mod sse;
 mod witness;
 
+pub use anthropic::native_messages;
 pub use cap::capped;
 pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, Upstream, VendorError};
 pub use losses::Losses;

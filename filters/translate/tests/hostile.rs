@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use tollgate_api::{Citation, Event, Seal, Sealer, StopReason, Usage};
 use tollgate_translate::{AnswerHead, Dialect, Losses};
 
 use plain::plain;
@@ -124,6 +125,7 @@ fn swallow(text: &str) {
             let data = payload.strip_prefix("data: ").expect("our own framing");
             assert!(data == "[DONE]" || serde_json::from_str::<Value>(data).is_ok(), "{data}");
         }
+        tell_messages_client(&events);
         let body = Dialect::OpenAi.assemble(&head(), &plain(false), &events, None);
         assert!(serde_json::from_slice::<Value>(&body).is_ok());
         let Ok(request) = dialect.read(text.as_bytes(), &[], &mut Losses::default()) else { continue };
@@ -135,8 +137,45 @@ fn swallow(text: &str) {
     }
 }
 
+/// Tells these events to a client of Messages: every event that it gets is whole.
+fn tell_messages_client(events: &[Event]) {
+    let (mut encoder, mut out) = (Dialect::Anthropic.encoder(&head(), &plain(true)), Vec::new());
+    events.iter().for_each(|event| encoder.event(event, None, &mut out));
+    for payload in String::from_utf8(out).expect("UTF-8").split_terminator("\n\n") {
+        let data = payload.split_once("\ndata: ").expect("our own framing").1;
+        assert!(serde_json::from_str::<Value>(data).is_ok(), "{data}");
+    }
+    let body = Dialect::Anthropic.assemble(&head(), &plain(false), events, None);
+    assert!(serde_json::from_slice::<Value>(&body).is_ok());
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let text = || proptest::sample::select(&["", "a", "{", "}", "\"", "\\", "null", "[é"][..]).prop_map(String::from);
+    let seal = || prop::option::of(Just(Seal::new(Sealer::Google, "seal")));
+    let (choice, index) = (|| 0..2_u32, || 0..4_u32);
+    let citation = || Box::new(Citation { url: Some("u".into()), ..Citation::default() });
+    prop_oneof![
+        (choice(), text()).prop_map(|(choice, text)| Event::Text { choice, text }),
+        (choice(), text()).prop_map(|(choice, text)| Event::Refusal { choice, text }),
+        (choice(), text(), seal()).prop_map(|(choice, text, seal)| Event::Thinking { choice, text, seal }),
+        Just(Event::RedactedThinking { seal: Seal::new(Sealer::OpenAi, "seal") }),
+        (choice(), index(), text(), seal())
+            .prop_map(|(choice, index, id, seal)| { Event::ToolStart { choice, index, name: id.clone(), id, seal } }),
+        (choice(), index(), text()).prop_map(|(choice, index, json)| Event::ToolArguments { choice, index, json }),
+        choice().prop_map(move |choice| Event::Cited { choice, citation: citation() }),
+        Just(Event::Usage(Usage::default())),
+        choice().prop_map(|choice| Event::Stop { choice, reason: StopReason::EndOfTurn, sequence: None }),
+        Just(Event::End),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_order_of_events_breaks_a_stream(events in prop::collection::vec(event(), 0..40)) {
+        tell_messages_client(&events);
+    }
 
     #[test]
     fn no_json_panics_and_what_is_written_is_json(value in value()) {

@@ -240,7 +240,7 @@ fn effort_gives_way_to_a_forced_tool_and_to_calls_without_sealed_thinking() {
 fn what_only_openai_knows_is_dropped_and_what_anthropic_knows_is_kept() {
     let body = write(json!({
         "frequency_penalty": 1, "logit_bias": {}, "store": true, "seed": 7, "prompt_cache_key": "k", "logprobs": false,
-        "service_tier": "flex", "stream_options": {"include_usage": true}, "modalities": ["text"], "n": 1,
+        "stream_options": {"include_usage": true}, "modalities": ["text"], "n": 1,
         "metadata": {"user_id": "u1", "team": "x"}, "user": "u2",
         "top_k": 5, "context_management": {"edits": []}, "stop": "END", "temperature": 1.5,
     }));

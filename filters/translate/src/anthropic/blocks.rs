@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use tollgate_api::Sealer;
+use tollgate_api::{Refusal, Sealer};
 
+use super::source::{WireSource, of_document, of_image};
+use super::tools::{freeform_input, freeform_names};
 use crate::json::Json;
-use crate::neutral::{Content, Part, Role, Source, Turn};
+use crate::losses::Losses;
+use crate::neutral::{Content, Part, Role, Tool, Turn};
 
 /// Where arguments go that are no JSON object: Anthropic takes nothing else, and a conversation in
 /// which a model once wrote broken JSON must not be stuck for ever.
@@ -64,73 +67,85 @@ enum Kind<'a> {
     },
 }
 
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum WireSource<'a> {
-    Base64 { media_type: &'a str, data: &'a str },
-    Url { url: &'a str },
+/// Writes what both sides said.
+pub(super) struct Writer<'a, 'l> {
+    /// Tools whose argument is plain text.
+    freeform: Vec<&'a str>,
+    losses: &'l mut Losses,
 }
 
-/// The messages of a conversation; turns that say nothing are left out, as Anthropic refuses them.
-pub(super) fn messages(turns: &[Turn]) -> Vec<Message<'_>> {
-    let messages = turns.iter().map(|turn| {
-        let mut content = blocks(&turn.parts);
-        let role = match turn.role {
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        };
-        // All results of a turn's calls stand in the next message, before anything else.
-        content.sort_by_key(|block| !matches!(block.kind, Kind::ToolResult { .. }));
-        Message { role, content }
-    });
-    messages.filter(|message| !message.content.is_empty()).collect()
-}
+impl<'a, 'l> Writer<'a, 'l> {
+    /// A writer of a conversation in which these tools may be called.
+    pub(super) fn new(tools: &'a [Tool], losses: &'l mut Losses) -> Self {
+        Self { freeform: freeform_names(tools), losses }
+    }
 
-/// A single message of the user.
-pub(super) fn user(parts: &[Part]) -> Vec<Message<'_>> {
-    let content = blocks(parts);
-    if content.is_empty() { Vec::new() } else { vec![Message { role: "user", content }] }
-}
-
-/// The blocks of these parts, without those that Anthropic refuses: blank text, unsealed thinking.
-pub(super) fn blocks(parts: &[Part]) -> Vec<Block<'_>> {
-    parts.iter().filter_map(block).collect()
-}
-
-fn block(part: &Part) -> Option<Block<'_>> {
-    Some(Block { kind: kind(&part.content)?, cache_control: part.cache.as_ref() })
-}
-
-fn kind(content: &Content) -> Option<Kind<'_>> {
-    Some(match content {
-        Content::Text(text) if text.trim().is_empty() => return None,
-        Content::Text(text) => Kind::Text { text },
-        Content::Image(from) => Kind::Image { source: source(from) },
-        Content::Document { source: from, name } => Kind::Document { source: source(from), title: name.as_deref() },
-        Content::ToolCall { id, name, arguments, .. } => {
-            Kind::ToolUse { id: call_id(id), name, input: input(arguments) }
+    /// The messages; turns that say nothing are left out, as Anthropic refuses them.
+    pub(super) fn messages(&mut self, turns: &'a [Turn]) -> Result<Vec<Message<'a>>, Refusal> {
+        let mut messages = Vec::with_capacity(turns.len());
+        for turn in turns {
+            let mut content = self.blocks(&turn.parts)?;
+            let role = match turn.role {
+                Role::User => "user",
+                Role::Assistant => "assistant",
+            };
+            // All results of a turn's calls stand in the next message, before anything else.
+            content.sort_by_key(|block| !matches!(block.kind, Kind::ToolResult { .. }));
+            if !content.is_empty() {
+                messages.push(Message { role, content });
+            }
         }
-        Content::ToolResult { id, parts, failed } => {
-            Kind::ToolResult { tool_use_id: call_id(id), content: blocks(parts), is_error: *failed }
-        }
-        Content::Thinking { text, seal } => {
-            Kind::Thinking { thinking: text, signature: seal.as_ref()?.of(Sealer::Anthropic)? }
-        }
-        Content::RedactedThinking(seal) => Kind::RedactedThinking { data: seal.of(Sealer::Anthropic)? },
-        Content::Audio(_) => return None,
-    })
-}
+        Ok(messages)
+    }
 
-fn source(source: &Source) -> WireSource<'_> {
-    match source {
-        Source::Url(url) => WireSource::Url { url },
-        Source::Base64 { media_type, data } => WireSource::Base64 { media_type, data },
+    /// A single message of the user.
+    pub(super) fn user(&mut self, parts: &'a [Part]) -> Result<Vec<Message<'a>>, Refusal> {
+        let content = self.blocks(parts)?;
+        Ok(if content.is_empty() { Vec::new() } else { vec![Message { role: "user", content }] })
+    }
+
+    /// The blocks of these parts, without those that Anthropic refuses: blank text, unsealed thinking.
+    pub(super) fn blocks(&mut self, parts: &'a [Part]) -> Result<Vec<Block<'a>>, Refusal> {
+        let mut blocks = Vec::with_capacity(parts.len());
+        for part in parts {
+            let kind = self.kind(&part.content)?;
+            blocks.extend(kind.map(|kind| Block { kind, cache_control: part.cache.as_ref() }));
+        }
+        Ok(blocks)
+    }
+
+    fn kind(&mut self, content: &'a Content) -> Result<Option<Kind<'a>>, Refusal> {
+        Ok(match content {
+            Content::Text(text) => (!text.trim().is_empty()).then_some(Kind::Text { text }),
+            Content::Image(source) => Some(Kind::Image { source: of_image(source) }),
+            Content::Document { source, name } => {
+                let source = of_document(source, self.losses)?;
+                source.map(|source| Kind::Document { source, title: name.as_deref() })
+            }
+            Content::ToolCall { id, name, arguments, .. } => {
+                let plain = self.freeform.contains(&name.as_str());
+                let input = if plain { freeform_input(arguments) } else { input(arguments) };
+                Some(Kind::ToolUse { id: call_id(id), name, input })
+            }
+            Content::ToolResult { id, parts, failed } => {
+                Some(Kind::ToolResult { tool_use_id: call_id(id), content: self.blocks(parts)?, is_error: *failed })
+            }
+            Content::Thinking { text, seal } => {
+                let signature = seal.as_ref().and_then(|seal| seal.of(Sealer::Anthropic));
+                signature.map(|signature| Kind::Thinking { thinking: text, signature })
+            }
+            Content::RedactedThinking(seal) => seal.of(Sealer::Anthropic).map(|data| Kind::RedactedThinking { data }),
+            Content::Audio(_) => {
+                self.losses.lose("messages", "holds audio, which no model of Anthropic listens to")?;
+                None
+            }
+        })
     }
 }
 
 /// A call's id in the characters that Anthropic allows. The same id always becomes the same, and
 /// different ids stay different.
-fn call_id(id: &str) -> Cow<'_, str> {
+pub(super) fn call_id(id: &str) -> Cow<'_, str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !id.is_empty() && id.chars().all(allowed) {
         return Cow::Borrowed(id);
@@ -142,7 +157,7 @@ fn call_id(id: &str) -> Cow<'_, str> {
 }
 
 /// Arguments as the object that Anthropic wants, byte for byte where they are one.
-fn input(arguments: &str) -> Cow<'_, RawValue> {
+pub(super) fn input(arguments: &str) -> Cow<'_, RawValue> {
     // Groq's models write `null` where a tool takes none.
     let arguments = if matches!(arguments.trim(), "" | "null") { "{}" } else { arguments };
     match serde_json::from_str::<&RawValue>(arguments) {

@@ -1,8 +1,8 @@
 //! What becomes of the top-level members that the neutral form does not know.
 //!
-//! Three tables: what is refused because the answer would not be what was asked for, what is
-//! dropped because it means nothing to Anthropic, and what this writer says itself. All else is
-//! passed on: Anthropic's own members, `top_k` or `context_management`, come through by that.
+//! Two tables: what is refused because the answer would not be what was asked for, and what is
+//! passed on because it is Anthropic's own. All else is dropped: hints, and parameters of other
+//! samplers, of other gateways and of other vendors' bookkeeping.
 
 use std::collections::BTreeMap;
 
@@ -15,47 +15,16 @@ use crate::losses::Losses;
 const REFUSED: [&str; 7] =
     ["audio", "function_call", "functions", "logprobs", "modalities", "top_logprobs", "web_search_options"];
 
-/// Hints, and parameters of other samplers, of other gateways and of other vendors' bookkeeping.
-const DROPPED: [&str; 23] = [
-    "chat_template_kwargs",
-    "frequency_penalty",
-    "guided_json",
-    "logit_bias",
-    "min_p",
-    "models",
-    "moderation",
-    "plugins",
-    "prediction",
-    "presence_penalty",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "provider",
-    "reasoning",
-    "repetition_penalty",
-    "route",
-    "safety_identifier",
-    "store",
-    "stream_options",
-    "transforms",
-    "usage",
-    "verbosity",
-];
-
-/// What the writer says itself: a second copy would be a duplicate member.
-const OURS: [&str; 12] = [
-    "max_tokens",
-    "messages",
-    "metadata",
-    "model",
-    "stop_sequences",
-    "stream",
-    "system",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "tools",
-    "top_p",
+/// Anthropic's own, which clients of any surface may add.
+const KNOWN: [&str; 8] = [
+    "cache_control",
+    "container",
+    "context_management",
+    "inference_geo",
+    "mcp_servers",
+    "output_config",
+    "speed",
+    "top_k",
 ];
 
 /// Refuses what cannot be said.
@@ -66,11 +35,9 @@ pub(super) fn refuse(unknown: &Members, losses: &mut Losses) -> Result<(), Refus
 
 /// What is passed on.
 pub(super) fn kept(unknown: &Members) -> BTreeMap<&str, &Json> {
-    let passes = |name: &str, value: &Json| {
-        let listed = REFUSED.iter().chain(&DROPPED).chain(&OURS).any(|known| *known == name);
-        let foreign_tier = name == "service_tier" && !matches!(value.text(), "\"auto\"" | "\"standard_only\"");
-        !listed && !foreign_tier
-    };
+    let is_tier =
+        |name: &str, value: &Json| name == "service_tier" && matches!(value.text(), "\"auto\"" | "\"standard_only\"");
+    let passes = |name: &str, value: &Json| KNOWN.contains(&name) || is_tier(name, value);
     unknown.iter().filter(|(name, value)| passes(name, value)).map(|(name, value)| (name.as_str(), value)).collect()
 }
 

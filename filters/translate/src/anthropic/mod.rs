@@ -1,18 +1,29 @@
 //! Anthropic Messages: requests and answers, read and written.
 
+mod arguments;
+mod assemble;
 mod blocks;
+mod citation;
+mod content;
+mod encode;
+mod held;
 mod members;
 mod model;
+mod native;
 mod read;
+mod source;
 mod stream;
 mod thinking;
+mod tools;
 mod usage;
+mod words;
 mod write;
 
 use tollgate_api::Framing;
 
 use crate::dialect::Tongue;
 
+pub use native::native_messages;
 pub(crate) use read::thinking;
 pub(crate) use thinking::effort;
 
@@ -25,8 +36,8 @@ pub(crate) static TONGUE: Tongue = Tongue {
     decoder: || Box::new(stream::Stream::default()),
     whole: stream::whole,
     usage: usage::usage_of,
-    encoder: |_, _| unimplemented!("the encoder"),
-    assemble: |_, _, _, _| Vec::new(),
-    failure: |_, _| Vec::new(),
-    shown_usage: |_| None,
+    encoder: |head, _| Box::new(encode::EventWriter::new(head)),
+    assemble: |head, _, events, cost| assemble::assemble(head, events, cost),
+    failure: |failure, _| words::failure(failure),
+    shown_usage: usage::shown,
 };

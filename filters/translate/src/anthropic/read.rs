@@ -1,11 +1,16 @@
 //! A Messages request, read into the neutral form.
 
 use serde::Deserialize;
-use tollgate_api::{Edit, Refusal, Seal, Sealer};
+use tollgate_api::{Edit, Refusal};
 
-use crate::json::{self, Json, Object, TextOr, invalid, unsupported};
+use super::content::{Blocks, parts};
+use crate::json::{self, Json, Object, invalid};
 use crate::losses::Losses;
-use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, Role, Sampling, Source, Tool, ToolChoice};
+use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, Role, Sampling, TierAsked, Tool, ToolChoice};
+
+/// How a block begins that Claude Code puts before its system prompt, for Anthropic's books. It says
+/// nothing to a model, and as it changes with every request no vendor could cache what follows it.
+const BILLING: &str = "x-anthropic-billing-header";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -19,42 +24,14 @@ enum WireRole {
 #[derive(Deserialize)]
 struct Message {
     role: WireRole,
-    content: TextOr<Block>,
-}
-
-#[derive(Deserialize, Default)]
-struct Block {
-    #[serde(rename = "type")]
-    kind: String,
-    text: Option<String>,
-    source: Option<WireSource>,
-    title: Option<String>,
-    id: Option<String>,
-    name: Option<String>,
-    input: Option<Json>,
-    tool_use_id: Option<String>,
-    content: Option<TextOr<Block>>,
-    is_error: Option<bool>,
-    thinking: Option<String>,
-    signature: Option<String>,
-    data: Option<String>,
-    cache_control: Option<Json>,
-}
-
-#[derive(Deserialize)]
-struct WireSource {
-    #[serde(rename = "type")]
-    kind: String,
-    media_type: Option<String>,
-    data: Option<String>,
-    url: Option<String>,
+    content: Blocks,
 }
 
 #[derive(Deserialize)]
 struct WireTool {
     #[serde(rename = "type")]
     kind: Option<String>,
-    name: String,
+    name: Option<String>,
     description: Option<String>,
     input_schema: Option<Json>,
     strict: Option<bool>,
@@ -69,7 +46,7 @@ struct Choice {
     disable_parallel_tool_use: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct OutputConfig {
     format: Option<WireFormat>,
     effort: Option<Effort>,
@@ -93,7 +70,7 @@ struct Thinking {
 }
 
 /// Reads a request.
-pub(super) fn read_request(body: &[u8], edits: &[Edit], _losses: &mut Losses) -> Result<Request, Refusal> {
+pub(super) fn read_request(body: &[u8], edits: &[Edit], losses: &mut Losses) -> Result<Request, Refusal> {
     let mut object = Object::parse(body)?;
     object.apply(edits)?;
     let mut request = Request {
@@ -101,15 +78,17 @@ pub(super) fn read_request(body: &[u8], edits: &[Edit], _losses: &mut Losses) ->
         stream: object.take("stream")?.unwrap_or_default(),
         sampling: sampling(&mut object)?,
         user: object.take::<Metadata>("metadata")?.and_then(|metadata| metadata.user_id),
+        tier: object.take::<String>("service_tier")?.map(tier),
         ..Request::default()
     };
-    if let Some(system) = object.take::<TextOr<Block>>("system")? {
-        request.system = parts(system, "system")?;
+    if let Some(system) = object.take::<Blocks>("system")? {
+        request.system = parts(system, "system", losses)?;
+        request.system.retain(|part| !is_billing(part));
     }
     for (i, raw) in object.take_list("messages")?.into_iter().enumerate() {
         let path = format!("messages[{i}]");
         let message: Message = json::read(raw, || path.clone())?;
-        let parts = parts(message.content, &path)?;
+        let parts = parts(message.content, &path, losses)?;
         match message.role {
             WireRole::User => request.say(Role::User, parts),
             WireRole::Assistant => request.say(Role::Assistant, parts),
@@ -117,21 +96,41 @@ pub(super) fn read_request(body: &[u8], edits: &[Edit], _losses: &mut Losses) ->
         }
     }
     for (i, raw) in object.take_list("tools")?.into_iter().enumerate() {
-        request.tools.push(tool(&json::read(raw, || format!("tools[{i}]"))?, &format!("tools[{i}]"))?);
+        let path = format!("tools[{i}]");
+        request.tools.push(tool(&json::read(raw, || path.clone())?, &path)?);
     }
     if let Some(choice) = object.take::<Choice>("tool_choice")? {
         request.parallel = choice.disable_parallel_tool_use.map(|disabled| !disabled);
         request.choice = Some(tool_choice(choice)?);
     }
-    if let Some(config) = object.take::<OutputConfig>("output_config")? {
-        request.reasoning = config.effort.map(Reasoning::Effort);
-        request.format = config.format.map(|f| Format::Schema { name: None, schema: f.schema, strict: None });
-    }
+    output(&mut request, &mut object)?;
+    request.unknown = object.rest();
+    Ok(request)
+}
+
+/// How the answer is to be thought out, and the shape that it is to have.
+fn output(request: &mut Request, object: &mut Object<'_>) -> Result<(), Refusal> {
+    let config = object.take::<OutputConfig>("output_config")?.unwrap_or_default();
+    let older = object.take::<WireFormat>("output_format")?;
+    let format = config.format.or(older);
+    request.format = format.map(|format| Format::Schema { name: None, schema: format.schema, strict: None });
+    request.reasoning = config.effort.map(Reasoning::Effort);
     if let Some(given) = object.take::<Json>("thinking")? {
         request.reasoning = Some(thinking(given, request.reasoning.take()));
     }
-    request.unknown = object.rest();
-    Ok(request)
+    Ok(())
+}
+
+fn is_billing(part: &Part) -> bool {
+    matches!(&part.content, Content::Text(text) if text.starts_with(BILLING))
+}
+
+fn tier(word: String) -> TierAsked {
+    match word.as_str() {
+        "auto" => TierAsked::Auto,
+        "standard_only" => TierAsked::Default,
+        _ => TierAsked::Other(word),
+    }
 }
 
 /// The `thinking` member; an effort beside it says the same more exactly, unless it is a budget.
@@ -149,57 +148,9 @@ fn sampling(object: &mut Object<'_>) -> Result<Sampling, Refusal> {
         temperature: object.take("temperature")?,
         top_p: object.take("top_p")?,
         stop: object.take("stop_sequences")?.unwrap_or_default(),
+        top_k: object.take("top_k")?,
         ..Sampling::default()
     })
-}
-
-fn parts(content: TextOr<Block>, path: &str) -> Result<Vec<Part>, Refusal> {
-    let one = |text| Block { kind: "text".into(), text: Some(text), ..Block::default() };
-    content
-        .into_list(one)
-        .into_iter()
-        .enumerate()
-        .map(|(i, block)| part(block, &format!("{path}.content[{i}]")))
-        .collect()
-}
-
-fn part(block: Block, path: &str) -> Result<Part, Refusal> {
-    let missing = |member: &str| invalid(&format!("{path}.{member}"), "is missing");
-    let content = match block.kind.as_str() {
-        "text" => Content::Text(block.text.ok_or_else(|| missing("text"))?),
-        "image" => Content::Image(source(block.source, path)?),
-        "document" => Content::Document { source: source(block.source, path)?, name: block.title },
-        "tool_use" => Content::ToolCall {
-            id: block.id.ok_or_else(|| missing("id"))?,
-            name: block.name.ok_or_else(|| missing("name"))?,
-            arguments: block.input.map_or_else(String::new, |input| input.text().to_owned()),
-            seal: None,
-        },
-        "tool_result" => Content::ToolResult {
-            id: block.tool_use_id.ok_or_else(|| missing("tool_use_id"))?,
-            parts: block.content.map(|content| parts(content, path)).transpose()?.unwrap_or_default(),
-            failed: block.is_error.unwrap_or_default(),
-        },
-        "thinking" => Content::Thinking {
-            text: block.thinking.unwrap_or_default(),
-            seal: block.signature.map(|signature| Seal::read(signature, Sealer::Anthropic)),
-        },
-        "redacted_thinking" => {
-            Content::RedactedThinking(Seal::read(block.data.ok_or_else(|| missing("data"))?, Sealer::Anthropic))
-        }
-        _ => return Err(unsupported(path, "is of a type that has no equivalent elsewhere")),
-    };
-    Ok(Part { content, cache: block.cache_control })
-}
-
-fn source(source: Option<WireSource>, path: &str) -> Result<Source, Refusal> {
-    let path = format!("{path}.source");
-    let source = source.ok_or_else(|| invalid(&path, "is missing"))?;
-    match (source.kind.as_str(), source.url, source.data) {
-        ("url", Some(url), _) => Ok(Source::Url(url)),
-        ("base64", _, Some(data)) => Ok(Source::Base64 { media_type: source.media_type.unwrap_or_default(), data }),
-        _ => Err(unsupported(&path, "is neither `base64` nor `url`")),
-    }
 }
 
 fn tool(raw: &Json, path: &str) -> Result<Tool, Refusal> {
@@ -208,7 +159,7 @@ fn tool(raw: &Json, path: &str) -> Result<Tool, Refusal> {
         return Ok(Tool::Hosted(raw.clone()));
     }
     Ok(Tool::Function {
-        name: tool.name,
+        name: tool.name.ok_or_else(|| invalid(&format!("{path}.name"), "is missing"))?,
         description: tool.description,
         schema: tool.input_schema,
         strict: tool.strict,

@@ -1,7 +1,7 @@
 //! Answers of Anthropic: the events of a stream, or a whole message as the same events.
 //!
-//! What an OpenAI client could not use is passed over: pings, tools that the vendor runs itself,
-//! citations, and every event or block that is newer than this code.
+//! What no other client could use is passed over: pings, tools that the vendor runs itself,
+//! summaries of what it forgot, and every event or block that is newer than this code.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate_api::{Event, Seal, Sealer, StopReason};
 
+use super::citation::{self, Cited};
 use super::usage::Report;
 use crate::complaint;
 use crate::dialect::{Decode, Garbage, VendorError};
@@ -50,9 +51,13 @@ struct Delta<'a> {
     #[serde(borrow)]
     signature: Option<Text<'a>>,
     #[serde(borrow)]
+    citation: Option<&'a RawValue>,
+    #[serde(borrow)]
     stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
     stop_sequence: Option<Text<'a>>,
+    #[serde(borrow)]
+    stop_details: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +78,8 @@ struct Block<'a> {
     name: Option<Text<'a>>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -89,6 +96,8 @@ struct Message<'a> {
     stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
     stop_sequence: Option<Text<'a>>,
+    #[serde(borrow)]
+    stop_details: Option<&'a RawValue>,
     usage: Option<Report>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -105,6 +114,7 @@ pub(crate) struct Stream {
     calls: u32,
     /// Those that are still open, by the number of their block.
     open: BTreeMap<u32, Call>,
+    cited: Cited,
     report: Report,
 }
 
@@ -150,8 +160,8 @@ impl Stream {
             ("content_block_stop", ..) => self.close(index, out),
             ("message_start", .., Some(message)) => self.message(message, out)?,
             ("message_delta", delta, ..) => {
-                if let Some(Delta { stop_reason: Some(reason), stop_sequence, .. }) = delta {
-                    self.stop(&reason.0, stop_sequence, out);
+                if let Some(Delta { stop_reason: Some(reason), stop_sequence, stop_details, .. }) = delta {
+                    self.stop(&reason.0, stop_sequence, stop_details, out);
                 }
                 self.tally(frame.usage, out);
             }
@@ -179,7 +189,7 @@ impl Stream {
             self.close(index, out);
         }
         if let Some(reason) = message.stop_reason {
-            self.stop(&reason.0, message.stop_sequence, out);
+            self.stop(&reason.0, message.stop_sequence, message.stop_details, out);
         }
         self.tally(message.usage, out);
         Ok(())
@@ -187,8 +197,12 @@ impl Stream {
 
     fn block(&mut self, index: u32, block: Block<'_>, out: &mut Vec<Event>) -> Result<(), Garbage> {
         self.begun = true;
+        self.cited.close(out);
         match &*block.kind {
-            "text" => out.extend(text(block.text)),
+            "text" => {
+                out.extend(self.cited.text(block.text));
+                self.cited.by(block.citations.map(citation::read_all).unwrap_or_default());
+            }
             "thinking" => out.extend(thinking(block.thinking, block.signature)),
             "redacted_thinking" => {
                 let data = Text::said(block.data).unwrap_or_default();
@@ -217,7 +231,8 @@ impl Stream {
 
     fn delta(&mut self, index: u32, delta: Delta<'_>, out: &mut Vec<Event>) {
         match delta.kind.as_ref().map_or("", |kind| &*kind.0) {
-            "text_delta" => out.extend(text(delta.text)),
+            "text_delta" => out.extend(self.cited.text(delta.text)),
+            "citations_delta" => self.cited.by(delta.citation.and_then(citation::read)),
             "thinking_delta" | "signature_delta" => out.extend(thinking(delta.thinking, delta.signature)),
             "input_json_delta" => {
                 let (Some(call), Some(json)) = (self.open.get_mut(&index), Text::said(delta.partial_json)) else {
@@ -230,24 +245,27 @@ impl Stream {
         }
     }
 
-    /// A block is complete. Arguments that never came in pieces are told now.
+    /// A block is complete. What it cites is told now, and arguments that never came in pieces.
     fn close(&mut self, index: u32, out: &mut Vec<Event>) {
+        self.cited.close(out);
         if let Some(Call { number, whole: Some(json) }) = self.open.remove(&index) {
             out.push(Event::ToolArguments { choice: 0, index: number, json });
         }
     }
 
     fn close_all(&mut self, out: &mut Vec<Event>) {
+        self.cited.close(out);
         while let Some((&index, _)) = self.open.first_key_value() {
             self.close(index, out);
         }
     }
 
-    fn stop(&mut self, reason: &str, sequence: Option<Text<'_>>, out: &mut Vec<Event>) {
+    fn stop(&mut self, reason: &str, sequence: Option<Text<'_>>, details: Option<&RawValue>, out: &mut Vec<Event>) {
         if std::mem::replace(&mut self.stopped, true) {
             return;
         }
         self.close_all(out);
+        out.extend(details.and_then(explanation).map(|text| Event::Refusal { choice: 0, text }));
         // An empty stop sequence is met too: only `null` means that there was none.
         let sequence = sequence.map(|sequence| sequence.0.into_owned());
         out.push(Event::Stop { choice: 0, reason: stop_reason(reason), sequence });
@@ -261,8 +279,14 @@ impl Stream {
     }
 }
 
-fn text(piece: Option<Text<'_>>) -> Option<Event> {
-    Text::said(piece).map(|text| Event::Text { choice: 0, text })
+/// What Anthropic says of a refusal, beside the answer that it cut short.
+fn explanation(details: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Details<'a> {
+        #[serde(borrow)]
+        explanation: Option<Text<'a>>,
+    }
+    serde_json::from_str::<Option<Details<'_>>>(details.get()).ok()?.and_then(|details| Text::said(details.explanation))
 }
 
 fn thinking(piece: Option<Text<'_>>, signature: Option<Text<'_>>) -> Option<Event> {

@@ -1,7 +1,9 @@
 //! Tokens as Anthropic counts them, over the two reports of a stream.
 
-use serde::Deserialize;
-use tollgate_api::{Usage, UsageSource};
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tollgate_api::{Cost, Tier, Usage, UsageSource};
 
 use crate::json::{Count, Text};
 
@@ -17,6 +19,11 @@ pub(super) struct Report {
     output_tokens_details: Option<Details>,
     #[serde(deserialize_with = "compactions")]
     iterations: Option<Compaction>,
+    #[serde(deserialize_with = "tier")]
+    service_tier: Option<Tier>,
+    /// Another word for a tier: the same model on faster machines.
+    #[serde(deserialize_with = "speed")]
+    speed: Option<Tier>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -54,6 +61,8 @@ impl Report {
         last(&mut self.output_tokens, later.output_tokens);
         last(&mut self.output_tokens_details, later.output_tokens_details);
         last(&mut self.iterations, later.iterations);
+        last(&mut self.service_tier, later.service_tier);
+        last(&mut self.speed, later.speed);
     }
 
     /// The counts. Anthropic's `input_tokens` leaves cached tokens out, as ours does.
@@ -70,6 +79,7 @@ impl Report {
             cache_write_1h: hour,
             output: count(self.output_tokens).saturating_add(compaction.output),
             reasoning: count(self.output_tokens_details.unwrap_or_default().thinking_tokens),
+            tier: self.speed.filter(|speed| *speed == Tier::Fast).or(self.service_tier).unwrap_or_default(),
             source: UsageSource::Reported,
             ..Usage::default()
         }
@@ -104,8 +114,83 @@ fn compactions<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Compa
     Ok(Some(sum))
 }
 
+fn tier<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Tier>, D::Error> {
+    Ok(Option::<Text<'de>>::deserialize(from)?.map(|word| Tier::of_word(&word.0)))
+}
+
+fn speed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Tier>, D::Error> {
+    let word = Option::<Text<'de>>::deserialize(from)?;
+    Ok(word.map(|word| if word.0 == "fast" { Tier::Fast } else { Tier::Standard }))
+}
+
+/// The `usage` member, written: all that clients look for, and what it cost.
+#[derive(Serialize)]
+pub(super) struct Member {
+    input_tokens: u64,
+    cache_creation_input_tokens: u64,
+    cache_read_input_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_creation: Option<Lifetimes>,
+    output_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_tokens_details: Option<Thought>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speed: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+struct Lifetimes {
+    ephemeral_5m_input_tokens: u64,
+    ephemeral_1h_input_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct Thought {
+    thinking_tokens: u64,
+}
+
+/// The `usage` member for these counts.
+pub(super) fn write(usage: &Usage, cost: Option<Cost>) -> Member {
+    let lifetimes =
+        Lifetimes { ephemeral_5m_input_tokens: usage.cache_write, ephemeral_1h_input_tokens: usage.cache_write_1h };
+    let fast = usage.tier == Tier::Fast;
+    Member {
+        input_tokens: usage.input,
+        cache_creation_input_tokens: usage.cache_write.saturating_add(usage.cache_write_1h),
+        cache_read_input_tokens: usage.cached,
+        cache_creation: (usage.cache_write_1h > 0).then_some(lifetimes),
+        output_tokens: usage.output,
+        output_tokens_details: (usage.reasoning > 0).then_some(Thought { thinking_tokens: usage.reasoning }),
+        service_tier: Some(usage.tier.as_str()).filter(|_| !fast && usage.tier != Tier::Standard),
+        speed: fast.then_some("fast"),
+        // The decimal text itself: a float would round it.
+        cost: cost.and_then(|cost| RawValue::from_string(cost.total().to_string()).ok()),
+    }
+}
+
+/// The usage in `message_delta`, where it is final. What begins the message is only a first count.
+pub(super) fn shown(data: &str) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Frame<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Text<'a>,
+        #[serde(borrow)]
+        usage: Option<&'a RawValue>,
+    }
+    const KIND: &str = "message_delta";
+    memmem::find(data.as_bytes(), KIND.as_bytes())?;
+    let frame: Frame<'_> = serde_json::from_str(data).ok()?;
+    Some(frame.usage.filter(|_| frame.kind.0 == KIND)?.get())
+}
+
 #[cfg(test)]
 mod tests {
+    use tollgate_api::Money;
+
     use super::*;
 
     fn report(json: &str) -> Report {
@@ -146,5 +231,54 @@ mod tests {
                 {"type":"message","input_tokens":612,"output_tokens":2819}]}"#,
         );
         assert_eq!((usage.usage().input, usage.usage().output), (60_997, 3_341));
+    }
+
+    #[test]
+    fn a_tier_is_what_the_vendor_says_it_served_and_fast_machines_are_one() {
+        for (words, tier) in [
+            ("", Tier::Standard),
+            (r#""service_tier":"standard","speed":"standard""#, Tier::Standard),
+            (r#""service_tier":null,"speed":null"#, Tier::Standard),
+            (r#""service_tier":"priority""#, Tier::Priority),
+            (r#""service_tier":"batch","speed":"standard""#, Tier::Batch),
+            (r#""service_tier":"standard","speed":"fast""#, Tier::Fast),
+        ] {
+            assert_eq!(report(&format!("{{{words}}}")).usage().tier, tier, "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_the_cost_is_a_plain_decimal() {
+        for tier in [Tier::Standard, Tier::Priority, Tier::Batch, Tier::Fast] {
+            let usage = Usage {
+                input: 1,
+                cached: 2,
+                cache_write: 4,
+                cache_write_1h: 8,
+                output: 16,
+                reasoning: 3,
+                tier,
+                source: UsageSource::Reported,
+                ..Usage::default()
+            };
+            let cost = Cost { input: Money::from_nano(1), output: Money::from_nano(450_000) };
+            let json = serde_json::to_string(&write(&usage, Some(cost))).expect("JSON");
+            assert_eq!(report(&json).usage(), usage);
+            assert!(json.ends_with(r#","cost":0.000450001}"#), "{json}");
+        }
+    }
+
+    #[test]
+    fn the_usage_that_a_client_is_shown_is_the_last_one() {
+        let last = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage": {"output_tokens":2} }"#;
+        assert_eq!(shown(last), Some(r#"{"output_tokens":2}"#));
+        for other in [
+            r#"{"type":"message_start","message":{"usage":{"output_tokens":1}}}"#,
+            r#"{"type":"content_block_delta","delta":{"text":"message_delta"},"usage":{}}"#,
+            r#"{"type":"message_delta","delta":{}}"#,
+            "message_delta",
+        ] {
+            assert_eq!(shown(other), None, "{other}");
+        }
     }
 }

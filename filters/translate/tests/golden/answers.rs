@@ -49,7 +49,7 @@ fn essence(events: &[Event]) -> Vec<Event> {
     let mut joined: Vec<Event> = Vec::new();
     for event in events {
         match (joined.last_mut(), event) {
-            (_, Event::Start { .. } | Event::Usage(_) | Event::End) => {}
+            (_, Event::Start { .. } | Event::Usage(_) | Event::Cited { .. } | Event::End) => {}
             (Some(Event::Text { choice: a, text }), Event::Text { choice: b, text: more }) if a == b => {
                 text.push_str(more);
             }

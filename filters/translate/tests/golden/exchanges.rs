@@ -39,6 +39,40 @@ struct Then {
     body: Option<String>,
 }
 
+/// A recording of the other collection: every exchange of a test in one document.
+#[derive(Deserialize)]
+struct Cassette {
+    interactions: Vec<Interaction>,
+}
+
+#[derive(Deserialize)]
+struct Interaction {
+    request: Sent,
+    response: Came,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    body: Option<String>,
+    uri: String,
+}
+
+#[derive(Deserialize)]
+struct Came {
+    body: Body,
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    string: String,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    code: u16,
+}
+
 impl Exchange {
     /// Whether the answer is a stream.
     pub(crate) fn streamed(&self) -> bool {
@@ -62,6 +96,40 @@ pub(crate) fn recorded(vendor: &str, path_end: &str) -> Vec<Exchange> {
     exchanges
 }
 
+/// Every exchange of the other collection whose path ends so. Answers that were recorded compressed
+/// are left out: they read as empty.
+pub(crate) fn cassettes(path_end: &str) -> Vec<Exchange> {
+    let mut files = Vec::new();
+    walk(&fixtures().join("llm-anthropic"), &mut files);
+    files.sort();
+    let exchanges: Vec<_> = files
+        .iter()
+        .flat_map(|file| interactions_in(file))
+        .filter(|exchange| exchange.path.ends_with(path_end))
+        .collect();
+    assert!(!exchanges.is_empty(), "no recordings of {path_end}");
+    exchanges
+}
+
+fn interactions_in(file: &Path) -> Vec<Exchange> {
+    // A compressed body, and a picture, is bytes in base64.
+    let text = fs::read_to_string(file).expect("a recording").replace("!!binary", "");
+    let options = serde_saphyr::options! { budget: None };
+    let cassette: Cassette = serde_saphyr::from_str_with_options(&text, options)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let exchange = |Interaction { request, response }: Interaction| {
+        let answer = response.body.string;
+        Exchange {
+            file: file.display().to_string(),
+            path: request.uri,
+            request: request.body.unwrap_or_default(),
+            status: response.status.code,
+            answer: if answer.starts_with(['e', '{']) { answer } else { String::new() },
+        }
+    };
+    cassette.interactions.into_iter().map(exchange).collect()
+}
+
 /// Streams without their framing: files of one payload a line.
 pub(crate) fn chunk_files(package: &str) -> Vec<(String, Vec<String>)> {
     let mut files = Vec::new();
@@ -73,6 +141,15 @@ pub(crate) fn chunk_files(package: &str) -> Vec<(String, Vec<String>)> {
         text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).map(str::to_owned).collect()
     };
     files.iter().map(|file| (file.display().to_string(), lines(file))).collect()
+}
+
+/// Whole answers without a request: the files of JSON beside the streams.
+pub(crate) fn json_files(package: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    walk(&fixtures().join("vercel-ai/packages").join(package).join("src/__fixtures__"), &mut files);
+    files.retain(|file| file.to_string_lossy().ends_with(".json"));
+    files.sort();
+    files.iter().map(|file| (file.display().to_string(), fs::read_to_string(file).expect("a recording"))).collect()
 }
 
 fn fixtures() -> PathBuf {

@@ -3,6 +3,7 @@
 mod answers;
 mod exchanges;
 mod interactions;
+mod messages;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod requests;

@@ -9,7 +9,7 @@ use crate::OPENAI_LIKE;
 use crate::exchanges::recorded;
 
 /// What must be equal on both sides, once what Anthropic cannot say is set aside.
-fn comparable(request: &Request) -> Request {
+pub(crate) fn comparable(request: &Request) -> Request {
     let mut request = request.clone();
     request.unknown.clear();
     request.user = None;
@@ -103,7 +103,7 @@ fn cross(chat: &str) -> Result<(Request, Vec<u8>), Refusal> {
 }
 
 /// Whether nothing in it is bound to be lost: unsealed thinking, blank text, hot sampling.
-fn plain(request: &Request) -> bool {
+pub(crate) fn plain(request: &Request) -> bool {
     let kept = |content: &Content| match content {
         Content::Thinking { seal, .. } => seal.is_some(),
         Content::Text(text) => !text.trim().is_empty(),
