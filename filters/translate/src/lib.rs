@@ -10,6 +10,7 @@ mod depth;
 pub mod dialect;
 mod foreign;
 mod frames;
+mod freeform;
 mod gemini;
 mod interactions;
 mod json;
