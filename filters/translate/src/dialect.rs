@@ -12,7 +12,7 @@ use tollgate_api::{Call, Cost, Edit, Event, Framing, Refusal, Surface, Usage};
 
 use crate::losses::Losses;
 use crate::neutral::Request;
-use crate::{anthropic, converse, gemini, interactions, openai, responses};
+use crate::{anthropic, converse, freeform, gemini, interactions, openai, responses};
 
 /// The wire format that an upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -214,8 +214,21 @@ impl Dialect {
         let mut request = spoken.read(&call.body, edits, &mut losses)?;
         request.model = upstream_model.into();
         request.stream = call.stream;
+        self.cross(spoken, &mut request, &mut losses)?;
         let body = self.write(&request, &mut losses)?;
         Ok(Said { body, dropped: losses.dropped() })
+    }
+
+    /// What a request of the dialect `from` leaves behind on its way to this one.
+    fn cross(self, from: Self, request: &mut Request, losses: &mut Losses) -> Result<(), Refusal> {
+        if self == from || self == Self::Responses {
+            return Ok(());
+        }
+        if from == Self::Responses {
+            responses::leave(request, losses)?;
+        }
+        freeform::as_functions(request);
+        Ok(())
     }
 
     /// Reads a request of this dialect, with the edits that filters asked for.
