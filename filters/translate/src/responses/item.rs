@@ -60,6 +60,8 @@ struct Annotation {
     filename: Option<String>,
     start_index: Option<u64>,
     end_index: Option<u64>,
+    /// Where in the text a file is cited.
+    index: Option<u64>,
 }
 
 impl<'a> Item<'a> {
@@ -289,9 +291,13 @@ fn argument_text(raw: &RawValue) -> String {
 /// A source, where the annotation is one. `base` is where the text of its part begins within the
 /// answer's.
 fn citation(annotation: &RawValue, base: u64) -> Option<Box<Citation>> {
-    let Annotation { url, title, filename, start_index, end_index } = serde_json::from_str(annotation.get()).ok()?;
+    let Annotation { url, title, filename, start_index, end_index, index } =
+        serde_json::from_str(annotation.get()).ok()?;
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     let (url, title) = (said(url), said(title).or_else(|| said(filename)));
-    let cited = start_index.zip(end_index).map(|(start, end)| (base.saturating_add(start), base.saturating_add(end)));
+    let cited = start_index
+        .or(index)
+        .zip(end_index.or(index))
+        .map(|(start, end)| (base.saturating_add(start), base.saturating_add(end)));
     (url.is_some() || title.is_some()).then(|| Box::new(Citation { url, title, cited, ..Citation::default() }))
 }

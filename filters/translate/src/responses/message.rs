@@ -201,11 +201,10 @@ fn annotation(citation: &Citation, span: (u64, u64)) -> String {
             put(&mut out, &[",\"title\":"]);
         }
         None => {
-            let document = citation.document.unwrap_or_default();
             put(&mut out, &["{\"type\":\"file_citation\",\"index\":"]);
-            number(&mut out, document);
+            number(&mut out, end.saturating_sub(span.0));
             put(&mut out, &[",\"file_id\":\"document_"]);
-            number(&mut out, document);
+            number(&mut out, citation.document.unwrap_or_default());
             put(&mut out, &["\",\"filename\":"]);
         }
     }

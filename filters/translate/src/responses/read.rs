@@ -3,7 +3,7 @@
 //! It does not say what another vendor lacks: that is for [`super::members`], once it is known
 //! where the request goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -177,10 +177,8 @@ fn tool_choice(request: &mut Request, given: &Json, losses: &mut Losses) -> Resu
             match (choice.kind.as_str(), choice.name, choice.tools) {
                 ("function" | "custom", Some(name), _) => Some(ToolChoice::Named(name)),
                 ("allowed_tools", _, Some(allowed)) => {
-                    let allowed: Vec<_> = allowed.into_iter().map(|tool| tool.name).collect();
-                    request.tools.retain(|tool| {
-                        name_of(tool).is_none_or(|name| allowed.iter().flatten().any(|one| one == name))
-                    });
+                    let allowed: BTreeSet<_> = allowed.into_iter().filter_map(|tool| tool.name).collect();
+                    request.tools.retain(|tool| name_of(tool).is_none_or(|name| allowed.contains(name)));
                     Some(choice_of(choice.mode.as_deref().unwrap_or("auto"))?)
                 }
                 _ => {
