@@ -218,7 +218,7 @@ fn a_failure_is_told_once_and_is_no_end() {
     let failed = ended("failed", json!({"error": {"code": "insufficient_quota", "message": "No money"}}));
     let expected = Event::Failed { kind: "insufficient_quota".into(), message: "No money".into() };
     for payloads in [vec![nested.clone(), failed.clone()], vec![flat, failed.clone()], vec![failed.clone()]] {
-        assert_eq!(read(&payloads), [expected.clone()], "{payloads:?}");
+        assert_eq!(read(&payloads), std::slice::from_ref(&expected), "{payloads:?}");
     }
     assert_eq!(whole(&failed["response"]).last(), Some(&expected));
     assert_eq!(whole(&json!({"error": {"code": "insufficient_quota", "message": "No money"}})), [expected]);
