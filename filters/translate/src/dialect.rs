@@ -14,7 +14,7 @@ use tollgate_api::{Call, Cost, Edit, Event, Framing, Refusal, Surface, Usage};
 use crate::losses::Losses;
 use crate::neutral::Request;
 use crate::openai::Accent;
-use crate::{anthropic, converse, gemini, interactions, openai, responses};
+use crate::{anthropic, converse, freeform, gemini, interactions, openai, responses};
 
 /// The wire format that an upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -233,14 +233,29 @@ impl Dialect {
         let mut losses = Losses::new(call.drop_unsupported);
         let spoken = Self::of(call.surface).unwrap_or(self);
         let mut request = spoken.read(&call.body, edits, &mut losses)?;
-        if spoken == Self::Interactions && self != spoken {
-            interactions::leave(&mut request, &mut losses)?;
-        }
         request.model = upstream.model.into();
         request.stream = call.stream;
         request.accent = upstream.accent;
+        self.cross(spoken, &mut request, &mut losses)?;
         let body = self.write(&request, &mut losses)?;
         Ok(Said { body, dropped: losses.dropped() })
+    }
+
+    /// What a request of the dialect `from` leaves behind on its way to this one.
+    fn cross(self, from: Self, request: &mut Request, losses: &mut Losses) -> Result<(), Refusal> {
+        if self == from {
+            return Ok(());
+        }
+        match from {
+            Self::Responses => responses::leave(request, losses)?,
+            Self::Interactions => interactions::leave(request, losses)?,
+            Self::OpenAi | Self::Anthropic | Self::Gemini | Self::Converse => {}
+        }
+        // Chat Completions has such tools at some vendors, and sees to it by itself.
+        if !matches!(self, Self::Responses | Self::OpenAi) {
+            freeform::as_functions(request);
+        }
+        Ok(())
     }
 
     /// Reads a request of this dialect, with the edits that filters asked for.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::json::Json;
+use crate::neutral::{Request, Tool};
 
 /// The arguments of such a function.
 #[derive(Serialize, Deserialize)]
@@ -40,6 +41,17 @@ pub(crate) const CLOSE: &str = "\"}";
 /// A call's text as a function's arguments.
 pub(crate) fn wrap(input: &str) -> String {
     [OPEN, &escaped(input), CLOSE].concat()
+}
+
+/// Makes functions of the request's tools with plain text, for vendors that have none of those.
+pub(crate) fn as_functions(request: &mut Request) {
+    for tool in &mut request.tools {
+        if let Tool::Freeform { name, description, format } = tool {
+            let (name, description) = (std::mem::take(name), description.take());
+            let schema = Some(schema(format.as_ref()));
+            *tool = Tool::Function { name, description, schema, strict: None, cache: None };
+        }
+    }
 }
 
 /// The text as the inside of a JSON string.
@@ -122,5 +134,18 @@ mod tests {
         let plain = schema(Json::parse(r#"{"type":"text"}"#).as_ref());
         let expected = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
         assert_eq!(plain.text(), expected);
+    }
+
+    #[test]
+    fn a_tool_with_plain_text_is_a_function_of_one_string_to_those_who_know_no_other() {
+        let format = Json::parse(r#"{"type":"grammar","syntax":"lark","definition":"start: X"}"#);
+        let tool = Tool::Freeform { name: "patch".into(), description: Some("Patches.".into()), format };
+        let mut request = Request { tools: vec![tool], ..Request::default() };
+        as_functions(&mut request);
+        let Some(Tool::Function { name, description, schema: Some(schema), .. }) = request.tools.pop() else {
+            panic!("it is a function now")
+        };
+        assert_eq!((&*name, description.as_deref()), ("patch", Some("Patches.")));
+        assert!(schema.text().contains("this lark grammar: start: X"));
     }
 }

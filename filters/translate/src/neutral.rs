@@ -150,7 +150,8 @@ pub enum Tool {
         /// `cache_control`.
         cache: Option<Json>,
     },
-    /// One that the client runs and whose argument is plain text (OpenAI's `custom`).
+    /// One that the client runs and whose argument is plain text (OpenAI's `custom`). The
+    /// arguments of its calls are `{"input": text}`.
     Freeform {
         /// Its name.
         name: String,

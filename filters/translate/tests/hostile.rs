@@ -11,7 +11,8 @@ use tollgate_translate::{AnswerHead, Dialect, Losses};
 
 use plain::plain;
 
-const READERS: [Dialect; 3] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Interactions];
+const READERS: [Dialect; 5] =
+    [Dialect::OpenAi, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini, Dialect::Interactions];
 
 /// The members that some reader looks at: random objects are made of them, so that they get far.
 const MEMBERS: [&str; 48] = [

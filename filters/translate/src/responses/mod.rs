@@ -1,24 +1,38 @@
 //! OpenAI Responses: requests and answers, read and written.
 
-use tollgate_api::{Code, Framing, Refusal};
+mod answer;
+mod calls;
+mod echo;
+mod encode;
+mod input;
+mod item;
+mod items;
+mod members;
+mod message;
+mod page;
+mod read;
+mod stream;
+mod thought;
+mod usage;
+mod write;
 
-use crate::dialect::{Garbage, Tongue};
+use tollgate_api::Framing;
+
+use crate::dialect::Tongue;
+
+pub(crate) use members::leave;
 
 /// What this dialect knows how to do.
 pub(crate) static TONGUE: Tongue = Tongue {
     name: "responses",
     framing: Framing::Sse,
-    read: |_, _, _| Err(unwritten()),
-    write: |_, _| Err(unwritten()),
-    decoder: || unimplemented!("the decoder"),
-    whole: |_, _| Err(Garbage("unwritten".into())),
-    usage: |_| None,
-    encoder: |_, _| unimplemented!("the encoder"),
-    assemble: |_, _, _, _| Vec::new(),
-    failure: |_, _| Vec::new(),
-    shown_usage: |_| None,
+    read: read::read_request,
+    write: write::write_request,
+    decoder: || Box::new(stream::Stream::default()),
+    whole: stream::whole,
+    usage: usage::usage_of,
+    encoder: |head, call| Box::new(encode::Writer::new(head, call)),
+    assemble: encode::assemble,
+    failure: |failure, _| encode::failure(failure),
+    shown_usage: stream::shown_usage,
 };
-
-fn unwritten() -> Refusal {
-    Refusal::new(Code::Unsupported, "this dialect is not written yet")
-}

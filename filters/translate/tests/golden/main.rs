@@ -7,7 +7,10 @@ mod messages;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod requests;
+mod responses;
 mod streams;
+#[path = "../strict/mod.rs"]
+mod strict;
 
 /// Vendors that speak OpenAI's dialect.
 const OPENAI_LIKE: [&str; 11] = [
