@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn what_is_no_event_stream_is_garbage_at_once() {
-        for text in ["<html><title>502</title>", "{\"message\":\"no\"}", "data: {}\n\n", "\0\0\0\u{1}\0\0\0\0\0\0\0\0"] {
+        for text in ["<html><title>502</title>", "{\"message\":\"no\"}", "data: {}\n\n", "\0\0\0\u{1}\0\0\0\0\0\0\0\0"]
+        {
             assert!(split([text.as_bytes()]).is_err(), "{text}");
         }
     }
@@ -192,7 +193,8 @@ mod tests {
 
     #[test]
     fn an_error_that_only_its_headers_explain_is_not_swallowed_for_want_of_a_payload() {
-        let headers = [(":message-type", "error"), (":error-code", "InternalFailure"), (":error-message", "say \"no\"")];
+        let headers =
+            [(":message-type", "error"), (":error-code", "InternalFailure"), (":error-message", "say \"no\"")];
         let frames = split([&*framed(&headers, "")]).expect("a frame");
         let (name, data) = (frames[0].0.clone(), frames[0].1.clone());
         assert_eq!((&*name, &*data), ("exception:InternalFailure", &br#"{"message":"say \"no\""}"#[..]));

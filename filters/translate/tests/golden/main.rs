@@ -1,7 +1,10 @@
 //! Real traffic, recorded, through both dialects.
 
 mod answers;
+mod converse;
 mod exchanges;
+#[path = "../frames/mod.rs"]
+mod frames;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod requests;
