@@ -10,7 +10,7 @@ use tollgate_translate::{AnswerHead, Dialect, Losses};
 
 use plain::plain;
 
-const BOTH: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
+const BOTH: [Dialect; 3] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Converse];
 
 /// The members that some reader looks at: random objects are made of them, so that they get far.
 const MEMBERS: [&str; 48] = [

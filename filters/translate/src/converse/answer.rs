@@ -217,7 +217,7 @@ pub(super) fn sequence(fields: &RawValue) -> Option<String> {
         stop_sequence: Option<String>,
     }
     let fields: Fields = serde_json::from_str(fields.get()).ok()?;
-    fields.stop_sequence.or(fields.delta?.stop_sequence)
+    fields.stop_sequence.or_else(|| fields.delta?.stop_sequence)
 }
 
 impl Cited<'_> {

@@ -23,9 +23,10 @@ const REFUSED: [&str; 9] = [
     "web_search_options",
 ];
 
+/// The members of the vendor's own answer that are to be shown.
+pub(super) const PATHS: &str = "additionalModelResponseFieldPaths";
 /// What Amazon knows, and this writer does not write itself.
-const KEPT: [&str; 5] =
-    ["additionalModelResponseFieldPaths", "guardrailConfig", "performanceConfig", "promptVariables", "requestMetadata"];
+const KEPT: [&str; 5] = [PATHS, "guardrailConfig", "performanceConfig", "promptVariables", "requestMetadata"];
 
 /// Refuses what cannot be said.
 pub(super) fn refuse(unknown: &Members, losses: &mut Losses) -> Result<(), Refusal> {

@@ -31,6 +31,8 @@ struct Converse<'a> {
     service_tier: Option<ServiceTier<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     additional_model_request_fields: Members,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    additional_model_response_field_paths: Option<&'static [&'static str]>,
     #[serde(flatten)]
     kept: BTreeMap<&'a str, &'a Json>,
 }
@@ -99,9 +101,17 @@ pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Ve
         output_config: output_config(request, plan.effort, losses)?,
         service_tier: tier(request, losses)?,
         additional_model_request_fields: fields::write(request, family, &plan, losses)?,
+        additional_model_response_field_paths: paths(request, family),
         kept: members::kept(&request.unknown),
     };
     serde_json::to_vec(&wire).map_err(|_| Refusal::new(Code::Internal, "The request could not be written."))
+}
+
+/// Claude says which stop sequence it met, if asked: here in a whole answer, there in a stream.
+fn paths(request: &Request, family: Family) -> Option<&'static [&'static str]> {
+    let asks = matches!(family, Family::Claude(_)) && !request.sampling.stop.is_empty();
+    let given = request.unknown.contains_key(members::PATHS);
+    (asks && !given).then_some(&["/stop_sequence", "/delta/stop_sequence"])
 }
 
 /// What no model at Bedrock gives an answer to.

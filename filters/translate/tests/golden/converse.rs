@@ -342,7 +342,7 @@ fn requests_of_other_vendors_become_requests_that_read_back_the_same() {
 fn texts(request: &Request) -> Vec<&str> {
     let parts = request.system.iter().chain(request.turns.iter().flat_map(|turn| &turn.parts));
     let text = |content| match content {
-        &Content::Text(ref text) if !text.trim().is_empty() => Some(text.as_str()),
+        Content::Text(text) if !text.trim().is_empty() => Some(text.as_str()),
         _ => None,
     };
     parts.filter_map(|part| text(&part.content)).collect()
