@@ -11,8 +11,6 @@ use tollgate_translate::{AnswerHead, Dialect, Losses};
 
 use plain::plain;
 
-const READERS: [Dialect; 5] =
-    [Dialect::OpenAi, Dialect::Responses, Dialect::Anthropic, Dialect::Gemini, Dialect::Interactions];
 
 /// The members that some reader looks at: random objects are made of them, so that they get far.
 const MEMBERS: [&str; 48] = [
@@ -115,7 +113,7 @@ fn head() -> AnswerHead {
 
 /// Sends a text through everything that reads.
 fn swallow(text: &str) {
-    for dialect in READERS {
+    for dialect in Dialect::ALL {
         let mut events = Vec::new();
         let _ = dialect.whole(text.as_bytes(), &mut events);
         let _ = dialect.decoder().event(None, text, &mut events);
@@ -130,7 +128,7 @@ fn swallow(text: &str) {
         let body = Dialect::OpenAi.assemble(&head(), &plain(false), &events, None);
         assert!(serde_json::from_slice::<Value>(&body).is_ok());
         let Ok(request) = dialect.read(text.as_bytes(), &[], &mut Losses::default()) else { continue };
-        for other in READERS {
+        for other in Dialect::ALL {
             if let Ok(body) = other.write(&request, &mut Losses::default()) {
                 assert!(serde_json::from_slice::<Value>(&body).is_ok(), "{text}");
             }
@@ -191,7 +189,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         swallow(&String::from_utf8_lossy(&bytes));
-        for dialect in READERS {
+        for dialect in Dialect::ALL {
             let _ = (dialect.error(400, &bytes), dialect.whole(&bytes, &mut Vec::new()), dialect.read(&bytes, &[], &mut Losses::default()));
         }
     }

@@ -152,6 +152,15 @@ pub(crate) fn json_files(package: &str) -> Vec<(String, String)> {
     files.iter().map(|file| (file.display().to_string(), fs::read_to_string(file).expect("a recording"))).collect()
 }
 
+/// Whole answers, each a file of its own.
+pub(crate) fn folder_files(folder: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    walk(&fixtures().join(folder), &mut files);
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    files.iter().map(|file| (file.display().to_string(), fs::read_to_string(file).expect("a recording"))).collect()
+}
+
 fn fixtures() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fixtures");
     assert!(root.is_dir(), "no recordings: {} is missing", root.display());

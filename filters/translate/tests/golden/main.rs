@@ -1,9 +1,12 @@
 //! Real traffic, recorded, through both dialects.
 
 mod answers;
+mod converse;
 mod exchanges;
 mod interactions;
 mod messages;
+#[path = "../frames/mod.rs"]
+mod frames;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod requests;
