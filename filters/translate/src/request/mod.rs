@@ -146,12 +146,17 @@ fn caps(given: &Given<'_>) -> Result<(Option<u64>, Caps), Refusal> {
     Ok((found, caps))
 }
 
+/// Tiers that cost no more than the standard one, in all vendors' words.
+const ORDINARY_TIERS: [&str; 9] =
+    ["null", "auto", "default", "standard", "standard_only", "flex", "batch", "on_demand", "unspecified"];
+
 /// A member by which a vendor does work that a cap on output tokens does not bound, or asks prices that
 /// the catalogue does not know.
 fn unbounded(given: &Given<'_>) -> Option<&'static str> {
     let asked = given.first(given.words.unbounded).map(|(name, _)| name);
     asked.or_else(|| {
-        let is_dearer = |tier: &Value<'_>| matches!(tier.json, "\"priority\"" | "\"fast\"" | "\"ultrafast\"");
+        // A word that is not known to be ordinary may be the name of a dear tier.
+        let is_dearer = |tier: &Value<'_>| !ORDINARY_TIERS.contains(&tier.json.trim_matches('"'));
         given.first(&["service_tier", "serviceTier", "speed"]).filter(|(_, tier)| is_dearer(tier)).map(|(name, _)| name)
     })
 }
@@ -176,6 +181,10 @@ mod tests {
             (r#""web_search_options":null"#, None),
             (r#""service_tier":"priority""#, Some("service_tier")),
             (r#""service_tier":"flex""#, None),
+            (r#""service_tier":null"#, None),
+            (r#""speed":"standard""#, None),
+            (r#""service_tier":"instant""#, Some("service_tier")),
+            (r#""serviceTier":{"type":"priority"}"#, Some("serviceTier")),
             (r#""temperature":1"#, None),
         ] {
             assert_eq!(with(more).unbounded, found, "{more}");
