@@ -38,8 +38,8 @@ pub enum Finding {
         /// Since when.
         since: Date,
     },
-    /// It has no price: it is served and marked, and refused where a budget is hard.
-    Unpriced(String),
+    /// So many models have no price: they are served and marked, and refused where a budget is hard.
+    Unpriced(usize),
 }
 
 impl Finding {
@@ -61,6 +61,8 @@ impl CatalogueFile {
         found.extend(self.oddities().into_iter().map(Finding::Odd));
         found.extend(self.age(today));
         found.extend(self.models.iter().flat_map(|model| of_model(&self.provider, model, today)));
+        let unpriced = self.models.iter().filter(|model| model.prices.is_none()).count();
+        found.extend((unpriced > 0).then_some(Finding::Unpriced(unpriced)));
         found
     }
 
@@ -90,9 +92,6 @@ fn of_model(provider: &str, entry: &ModelEntry, today: Date) -> impl Iterator<It
     ];
     let size = |(is_wrong, why): (bool, &'static str)| is_wrong.then(|| Finding::Size { model: model.clone(), why });
     let mut found: Vec<_> = sizes.into_iter().filter_map(size).collect();
-    if entry.prices.is_none() {
-        found.push(Finding::Unpriced(model.clone()));
-    }
     if let Some(since) = entry.deprecated.filter(|date| today.days_after(*date) >= 0) {
         found.push(Finding::Withdrawn { model, since });
     }
@@ -118,8 +117,8 @@ impl fmt::Display for Finding {
             Self::Withdrawn { model, since } => {
                 write!(f, "`{model}`: the vendor no longer serves it since {since}: remove it, or its `deprecated`")
             }
-            Self::Unpriced(model) => {
-                write!(f, "`{model}` has no price: it is served and marked, and refused where a budget is hard")
+            Self::Unpriced(models) => {
+                write!(f, "models without a price: {models}. Served and marked, and refused where a budget is hard")
             }
         }
     }
@@ -145,9 +144,9 @@ mod tests {
             (true, "`v` has the model `a` twice, in the entries of `a` and `a`"),
             (true, "`v` has the model `a` twice, in the entries of `a` and `b`"),
             (true, "`v/a`: `output` is less than half of `input`"),
-            (false, "`v/b` has no price"),
             (true, "`v/c`: `max_output` is more than `context`"),
             (true, "`v/c`: no prompt is longer"),
+            (false, "models without a price: 1."),
         ];
         assert_eq!(said.len(), begins.len(), "{said:?}");
         for ((is_error, begin), said) in begins.iter().zip(&said) {

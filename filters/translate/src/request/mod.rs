@@ -157,7 +157,8 @@ fn unbounded(given: &Given<'_>) -> Option<&'static str> {
     asked.or_else(|| {
         // A word that is not known to be ordinary may be the name of a dear tier.
         let is_dearer = |tier: &Value<'_>| !ORDINARY_TIERS.contains(&tier.json.trim_matches('"'));
-        given.first(&["service_tier", "serviceTier", "speed"]).filter(|(_, tier)| is_dearer(tier)).map(|(name, _)| name)
+        let member = |name| given.first(&[name]).filter(|(_, tier)| is_dearer(tier)).map(|(name, _)| name);
+        ["service_tier", "serviceTier", "speed"].into_iter().find_map(member)
     })
 }
 
@@ -184,6 +185,7 @@ mod tests {
             (r#""service_tier":null"#, None),
             (r#""speed":"standard""#, None),
             (r#""service_tier":"instant""#, Some("service_tier")),
+            (r#""service_tier":"flex","speed":"fast""#, Some("speed")),
             (r#""serviceTier":{"type":"priority"}"#, Some("serviceTier")),
             (r#""temperature":1"#, None),
         ] {
