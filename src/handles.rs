@@ -72,12 +72,9 @@ impl EndpointMetrics {
             UsageSource::Reported => self.reported.inc(),
             UsageSource::Estimated => self.estimated.inc(),
         }
-        match cost {
-            Some(cost) => {
-                self.cost_input.inc_by(dollars_for_graphs(cost.input));
-                self.cost_output.inc_by(dollars_for_graphs(cost.output));
-            }
-            None => {}
+        if let Some(cost) = cost {
+            self.cost_input.inc_by(dollars_for_graphs(cost.input));
+            self.cost_output.inc_by(dollars_for_graphs(cost.output));
         }
         if cost.is_none() || is_guessed {
             self.unpriced.inc();
