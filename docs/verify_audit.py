@@ -138,8 +138,12 @@ class Audit:
             self.prices[version] = parse(line, where)["endpoints"]
         price, prompt = self.prices.get(version, {}).get(record.get("endpoint")), sum(usage[it] for it in COST["input"])
         if price and usage:
+            price = price.get("tiers", {}).get(record.get("tier"), price)
             price = [price, *(step for step in price["long"] if step["above"] < prompt)][-1]
-            due = {side: (sum(usage[it] * price[it] for it in COST[side]) + 500_000) // 1_000_000 for side in COST}
+            paid = {side: sum(usage[it] * price[it] for it in COST[side]) for side in COST}
+            for side, audio in (("input", "audio_input"), ("output", "audio_output")):  # a part of that side
+                paid[side] += min(usage[audio], usage[side]) * (price.get(audio, price[side]) - price[side])
+            due = {side: (paid[side] + 500_000) // 1_000_000 for side in COST}
         need(record.get("cost") == due, where, f"its cost is {record.get('cost')}, and by its price list {due}")
         month, cost = time.strftime("%Y-%m", time.gmtime(record["started_us"] // 1_000_000)), sum((due or {}).values())
         add(self.months, {month: {record.get("model", "-"): {"cached": usage["cached"], "cost": cost, "fee":

@@ -344,6 +344,9 @@ pub(crate) fn headers(tally: &Tally) -> Headers {
     if let Some(endpoint) = tally.served_by() {
         say(&names::ENDPOINT, &endpoint.name);
         say(&names::MODEL, &endpoint.model);
+        if endpoint.prices.is_none() {
+            say(&names::UNPRICED, "true");
+        }
     }
     if let Some(chain) = tally.chain() {
         say(&names::FALLBACK_CHAIN, &chain);
@@ -382,6 +385,7 @@ mod names {
     pub(super) static RECEIPT: HeaderName = HeaderName::from_static("x-tollgate-receipt");
     pub(super) static ENDPOINT: HeaderName = HeaderName::from_static("x-tollgate-endpoint");
     pub(super) static MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
+    pub(super) static UNPRICED: HeaderName = HeaderName::from_static("x-tollgate-unpriced");
     pub(super) static FALLBACK_CHAIN: HeaderName = HeaderName::from_static("x-tollgate-fallback-chain");
     pub(super) static FALLBACK_REASON: HeaderName = HeaderName::from_static("x-tollgate-fallback-reason");
     pub(super) static TASK: HeaderName = HeaderName::from_static("x-tollgate-task");

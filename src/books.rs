@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tollgate_api::{Price, Tier};
 use tollgate_audit::hash::{Digest, hex};
 use tollgate_audit::record::LogId;
-use tollgate_audit::{Audit, Listed, Long, Mode, PriceList, Retention, Settings};
+use tollgate_audit::{Audit, Listed, Long, Mode, PriceList, Retention, Settings, Tiered};
 use tollgate_conf::{AuditMode, Config};
+use tollgate_meter::{List, Rates};
 
 use crate::clock;
 use crate::endpoint::Endpoint;
@@ -98,20 +100,43 @@ impl Books {
 
 /// An endpoint's prices as records count them.
 fn listed(endpoint: &Endpoint) -> Option<Listed> {
-    let mut listed = Listed { model: endpoint.model.to_string(), ..Listed::default() };
-    for (above, rates) in endpoint.prices.as_ref()?.lists() {
+    let prices = endpoint.prices.as_ref()?;
+    let of_tier = |tier: Tier| tiered(prices.lists().filter(move |list| list.tier == tier));
+    let standard = of_tier(Tier::Standard);
+    let others = Tier::ALL.into_iter().map(|tier| (tier.as_str().to_owned(), of_tier(tier)));
+    let tiers = others.filter(|(_, tier)| *tier != standard).collect();
+    let model = endpoint.model.to_string();
+    let Tiered { audio_input, audio_output, cache_write, cache_write_1h, cached, input, long, output } = standard;
+    Some(Listed { audio_input, audio_output, cache_write, cache_write_1h, cached, input, long, model, output, tiers })
+}
+
+/// The lists of one tier, that for any prompt first.
+fn tiered(lists: impl Iterator<Item = List>) -> Tiered {
+    let mut tiered = Tiered::default();
+    for List { tier: _, above, rates } in lists {
         // A price is never negative.
-        let [input, cached, cache_write, cache_write_1h, output] =
-            rates.map(|rate| rate.nano_per_million().unsigned_abs());
-        match above {
-            None => {
-                (listed.input, listed.cached, listed.output) = (input, cached, output);
-                (listed.cache_write, listed.cache_write_1h) = (cache_write, cache_write_1h);
-            }
-            Some(above) => listed.long.push(Long { above, cache_write, cache_write_1h, cached, input, output }),
+        let nano = |price: Price| price.nano_per_million().unsigned_abs();
+        let own = |price: Price, text: Price| (price != text).then(|| nano(price));
+        let Rates { input, cached, cache_write, cache_write_1h, output, audio_input, audio_output } = rates;
+        let long = Long {
+            above: above.unwrap_or_default(),
+            audio_input: own(audio_input, input),
+            audio_output: own(audio_output, output),
+            cache_write: nano(cache_write),
+            cache_write_1h: nano(cache_write_1h),
+            cached: nano(cached),
+            input: nano(input),
+            output: nano(output),
+        };
+        if above.is_some() {
+            tiered.long.push(long);
+            continue;
         }
+        let Long { above: _, audio_input, audio_output, cache_write, cache_write_1h, cached, input, output } = long;
+        tiered =
+            Tiered { audio_input, audio_output, cache_write, cache_write_1h, cached, input, long: Vec::new(), output };
     }
-    Some(listed)
+    tiered
 }
 
 /// What tells one configuration from another: a hash of its files as they were read.

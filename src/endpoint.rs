@@ -18,7 +18,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::utils::tls::WrappedX509;
 use secrecy::{ExposeSecret, SecretString};
 use smallvec::SmallVec;
-use tollgate_api::{Cost, RequestId, Surface, Usage};
+use tollgate_api::{Cost, RequestId, Surface, Tier, Usage};
 use tollgate_conf::{BaseUrl, Timeouts};
 use tollgate_meter::Prices;
 use tollgate_translate::{AnswerHead, Dialect, VendorError};
@@ -317,6 +317,11 @@ impl Endpoint {
     /// What this usage costs here; `None` when the catalogue has no price.
     pub(crate) fn price(&self, usage: &Usage) -> Option<Cost> {
         self.prices.as_ref().map(|prices| prices.cost(usage))
+    }
+
+    /// Whether a service tier's price is the most that such a tier asks anywhere, because no list has it.
+    pub(crate) fn is_guess(&self, tier: Tier) -> bool {
+        self.prices.as_ref().is_some_and(|prices| !prices.says(tier))
     }
 
     /// The dialect in which a request of this surface is put: the surface's own where it is spoken here.

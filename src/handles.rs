@@ -32,7 +32,7 @@ pub(crate) struct EndpointMetrics {
     pub(crate) cost_output: Counter,
     pub(crate) reported: IntCounter,
     pub(crate) estimated: IntCounter,
-    /// Exchanges of a model without a price.
+    /// Exchanges of a model, or at a service tier, without a price.
     pub(crate) unpriced: IntCounter,
 }
 
@@ -59,8 +59,8 @@ impl EndpointMetrics {
         self.attempt_duration.observe(seconds);
     }
 
-    /// Counts tokens and money.
-    pub(crate) fn metered(&self, usage: &Usage, cost: Option<Cost>) {
+    /// Counts tokens and money; `is_guessed` is a cost at a service tier that no list has.
+    pub(crate) fn metered(&self, usage: &Usage, cost: Option<Cost>, is_guessed: bool) {
         let counts =
             [usage.input, usage.cached, usage.cache_write + usage.cache_write_1h, usage.output, usage.reasoning];
         for (counter, count) in self.tokens.iter().zip(counts) {
@@ -72,12 +72,12 @@ impl EndpointMetrics {
             UsageSource::Reported => self.reported.inc(),
             UsageSource::Estimated => self.estimated.inc(),
         }
-        match cost {
-            Some(cost) => {
-                self.cost_input.inc_by(dollars_for_graphs(cost.input));
-                self.cost_output.inc_by(dollars_for_graphs(cost.output));
-            }
-            None => self.unpriced.inc(),
+        if let Some(cost) = cost {
+            self.cost_input.inc_by(dollars_for_graphs(cost.input));
+            self.cost_output.inc_by(dollars_for_graphs(cost.output));
+        }
+        if cost.is_none() || is_guessed {
+            self.unpriced.inc();
         }
     }
 }

@@ -205,7 +205,7 @@ impl Upstreams {
             unpriced: counters(
                 r,
                 "tollgate_unpriced_requests_total",
-                "Answers of models without a price in the catalogue.",
+                "Answers of models, or at service tiers, without a price in the catalogue.",
                 &["endpoint"],
             ),
         }

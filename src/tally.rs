@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
-use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, Surface, Usage};
+use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, Surface, Tier, Usage};
 use tollgate_limit::{Denied, Rate};
 
 use crate::accounts::Holder;
@@ -261,7 +261,7 @@ impl Tally {
         if let Some(usage) =
             self.usage.as_ref().filter(|_| last.failed.as_ref().is_none_or(|(kind, _)| *kind == FailKind::HungUp))
         {
-            last.endpoint.metrics.metered(usage, self.cost);
+            last.endpoint.metrics.metered(usage, self.cost, last.endpoint.is_guess(usage.tier));
         }
         if let (true, Some(ttft)) = (stream, self.first_content) {
             last.endpoint.metrics.first_content.observe(ttft.as_secs_f64());
@@ -314,6 +314,12 @@ impl Tally {
             Some(cost) => line.text("cost_usd", &cost.total().decimal()),
             None => line.text("cost_usd", "unpriced"),
         };
+        if usage.tier != Tier::Standard {
+            line.text("tier", usage.tier.as_str());
+        }
+        if self.served_by().is_some_and(|endpoint| endpoint.is_guess(usage.tier)) {
+            line.text("price", "guessed");
+        }
         if self.fee != 0 {
             line.text("fee_usd", &Money::from_nano(self.fee).decimal());
         }

@@ -298,7 +298,6 @@ impl Tally {
             status: Some(self.status),
             stream: call.map(|c| c.stream),
             task: label.map(|l| l.task.map_or("unsure", |t| t.as_str()).into()),
-            tier: Some("default".into()),
             ..self.identity()
         };
         // A hang-up is metered at the endpoint that was working for it.
@@ -383,7 +382,10 @@ fn price(record: &mut Record<'_>, books: &Books, endpoint: &Endpoint, usage: &Us
     record.cost = cost.map(|cost| record::Cost { input: nano(cost.input.nano()), output: nano(cost.output.nano()) });
     record.fee = cost.map(|cost| nano(fee(cost, endpoint.is_own, fees)));
     record.own = endpoint.is_own.then_some(true);
+    record.tier = Some(usage.tier.as_str().into());
     record.usage = Some(record::Usage {
+        audio_input: usage.audio_input,
+        audio_output: usage.audio_output,
         cache_write: usage.cache_write,
         cache_write_1h: usage.cache_write_1h,
         cached: usage.cached,

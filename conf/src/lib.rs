@@ -41,6 +41,8 @@ pub use restart::restart_needed;
 pub use schema::{catalogue_schema, classify_schema, schema};
 pub use sources::{Sources, SystemSources};
 
+use tollgate_meter::CatalogueFile;
+
 use check::Desk;
 use document::Document;
 use sources::Reads;
@@ -54,6 +56,20 @@ pub fn load(path: &Path, sources: &dyn Sources) -> Result<Config, Report> {
     match sources.file(path) {
         Ok(text) => parse(&name, &text, sources),
         Err(error) => Err(Report::unreadable(name, &error)),
+    }
+}
+
+/// Reads a file of the catalogue from a text; whether it contradicts itself is not looked at.
+///
+/// # Errors
+/// Every mistake in its form.
+pub fn catalogue_file(name: &str, text: &str, sources: &dyn Sources) -> Result<CatalogueFile, Report> {
+    let mut document = Document::open(name, text, sources);
+    let file = document.read();
+    match (file, Report::of(document.into_problems())) {
+        (Some(file), None) => Ok(file),
+        (_, Some(report)) => Err(report),
+        (None, None) => Err(Report::unreadable(name.to_owned(), &std::io::Error::other("it cannot be understood"))),
     }
 }
 

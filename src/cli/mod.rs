@@ -1,6 +1,7 @@
 //! The command line: which command, which exit code. Each command is a file of its own.
 
 mod audit;
+mod catalogue;
 mod check;
 mod demo;
 mod explain;
@@ -63,6 +64,9 @@ enum Command {
     Check(ConfigFile),
     /// Say where a request would go, and why. Sends nothing.
     Explain(explain::Explain),
+    /// Check the lists of models and prices, compare them with others, and take rows over.
+    #[command(subcommand)]
+    Catalogue(catalogue::CatalogueCommand),
     /// Print the JSON Schema (draft-07) of the configuration, for editors.
     Schema(schema::Schema),
     /// List, make, change and remove tenants.
@@ -129,6 +133,7 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Init(init) => init.run(),
         Command::Check(file) => check::run(&file, &filters),
         Command::Explain(explain) => explain.run(&filters),
+        Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema(schema) => schema.run(),
         Command::Tenant(tenant) => tenant.run(),
         Command::Member(member) => member.run(),

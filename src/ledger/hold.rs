@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use tollgate_api::{Call, Code, Refusal, Usage};
+use tollgate_api::{Call, Code, Refusal, Tier, Usage};
 use tollgate_ledger::{Account, Amounts, Drawer, Hold, Need, Pays, Purse, Verdict, Wish, cap};
 use tollgate_store::{Period, window_of};
 
 use super::need::{Price, prompt_tokens, unbounded, worst_usage};
+use super::reach::tier;
 use super::{Ledger, Terms};
 use crate::accounts::{BudgetRef, Holder, TenantState};
 use crate::endpoint::Endpoint;
@@ -39,6 +40,8 @@ pub(crate) struct Held {
     pub(crate) is_lowered: bool,
     prompt: u64,
     choices: u32,
+    /// The dearest that it may be served at.
+    tier: Tier,
     ledger: Arc<Ledger>,
 }
 
@@ -58,14 +61,13 @@ pub(crate) async fn hold(
         let what = format!("`{member}` asks for something whose price no cap on output bounds");
         return Err(Refusal::new(Code::UnboundedCost, what).at(member));
     }
-    plan.retain(|c| c.endpoint().prices.is_some()).map_err(|_| {
-        Refusal::new(Code::UnpricedModel, "no endpoint for this model has a price in the catalogue").at("model")
-    })?;
+    let tier = tier(request.call);
+    retain_priced(plan, tier)?;
     let prompt = prompt_tokens(request.call);
     let asked = asked(request.call, plan, terms);
     let likely = request.likely();
     let purse = request.purse(ledger, &budgets, plan);
-    let worst = Worst::of(plan, prompt, terms);
+    let worst = Worst::of(plan, prompt, tier, terms);
     let needs = |pays| worst.of_account(pays).need(asked, likely, terms.budgets.least_output, request.call.choices);
     let mut wait = Wait::new(ledger, terms.budgets.patience);
     let (hold, cap) = loop {
@@ -92,8 +94,21 @@ pub(crate) async fn hold(
         is_lowered: cap < asked.min(client_cap),
         prompt,
         choices: request.call.choices,
+        tier,
         ledger: Arc::clone(ledger),
     }))
+}
+
+/// Drops from the plan what has no price: at all, or for the tier that is asked for.
+fn retain_priced(plan: &mut Plan<'_>, tier: Tier) -> Result<(), Refusal> {
+    plan.retain(|c| c.endpoint().prices.is_some()).map_err(|_| {
+        Refusal::new(Code::UnpricedModel, "no endpoint for this model has a price in the catalogue").at("model")
+    })?;
+    plan.retain(|c| c.endpoint().prices.as_ref().is_some_and(|prices| prices.says(tier))).map_err(|_| {
+        let tier = tier.as_str();
+        let what = format!("no endpoint for this model has a price in the catalogue for the service tier `{tier}`");
+        Refusal::new(Code::UnpricedModel, what).at("service_tier")
+    })
 }
 
 /// The cap that the client asked for, or else the most that any model of the plan can say.
@@ -144,11 +159,11 @@ struct Worst {
 }
 
 impl Worst {
-    fn of(plan: &Plan<'_>, prompt: u64, terms: &Terms) -> Self {
+    fn of(plan: &Plan<'_>, prompt: u64, tier: Tier, terms: &Terms) -> Self {
         let mut worst = Self::default();
         for candidate in plan.candidates() {
             let Some(prices) = &candidate.endpoint().prices else { continue };
-            let price = Price::dearest(prices, prompt);
+            let price = Price::dearest(prices, prompt, tier);
             if candidate.own().is_some() {
                 worst.spend = worst.spend.or(price.with_fee(terms.fees.byok, false));
                 worst.byok = worst.byok.or(price.with_fee(terms.fees.byok, true));
@@ -341,7 +356,7 @@ impl Held {
 
     /// The most that is taken for used when nobody ever says what was.
     pub(crate) fn worst(&self) -> Usage {
-        worst_usage(self.prompt, self.cap.saturating_mul(u64::from(self.choices.max(1))))
+        worst_usage(self.prompt, self.cap.saturating_mul(u64::from(self.choices.max(1))), self.tier)
     }
 
     /// The accounts that pay for a request with these credentials.

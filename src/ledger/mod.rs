@@ -7,6 +7,7 @@ mod hold;
 mod lender;
 mod need;
 mod poster;
+mod reach;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use memchr::memmem;
 use serde_json::value::RawValue;
-use tollgate_api::{Call, Cost, Surface, Usage, UsageSource};
+use tollgate_api::{Call, Cost, Surface, Tier, Usage, UsageSource};
 use tollgate_conf::Fees;
 use tollgate_ledger::Need;
-use tollgate_meter::Prices;
+use tollgate_meter::{List, Prices, Rates};
+
+use super::reach::{TIER_MEMBERS, within};
 
 /// What a vendor's own template adds to a prompt: a beginning, an end, the marks of a message are shorter
 /// than its JSON.
@@ -55,11 +57,12 @@ pub(super) fn prompt_tokens(call: &Call) -> u64 {
         .saturating_add(files.saturating_mul(FILE_TOKENS))
 }
 
-/// A tool that is the vendor's to run: what it costs no cap bounds. So is listening to audio, which the
-/// catalogue has no price for.
+/// A tool that is the vendor's to run: what it costs no cap bounds. So is listening to audio: no vendor says
+/// how many tokens a file of so many bytes is at most.
 pub(super) fn unbounded(call: &Call) -> Option<&'static str> {
-    if call.unbounded.is_some() {
-        return call.unbounded;
+    // What a tier costs the catalogue knows: it is held for.
+    if let Some(member) = call.unbounded.filter(|member| !TIER_MEMBERS.contains(member)) {
+        return Some(member);
     }
     if AUDIO.iter().any(|word| memmem::find(call.messages(), word.as_bytes()).is_some()) {
         return Some("messages");
@@ -85,9 +88,9 @@ fn the_client_runs(surface: Surface, tool: &BTreeMap<String, &RawValue>) -> bool
 }
 
 /// What the worst use of so many tokens costs: a prompt that is written to the vendor's cache for an hour,
-/// or at the dearest of the other prices.
-pub(super) fn worst_usage(prompt: u64, output: u64) -> Usage {
-    Usage { cache_write_1h: prompt, output, source: UsageSource::Estimated, ..Usage::default() }
+/// or at the dearest of the other prices, at the dearest tier.
+pub(super) fn worst_usage(prompt: u64, output: u64, tier: Tier) -> Usage {
+    Usage { cache_write_1h: prompt, output, tier, source: UsageSource::Estimated, ..Usage::default() }
 }
 
 /// What a request needs at one endpoint, without fees.
@@ -100,16 +103,16 @@ pub(super) struct Price {
 }
 
 impl Price {
-    /// At the dearest of all the endpoint's lists that may apply.
-    pub(super) fn dearest(prices: &Prices, prompt: u64) -> Self {
+    /// At the dearest of all the endpoint's lists that may apply, up to a tier.
+    pub(super) fn dearest(prices: &Prices, prompt: u64, tier: Tier) -> Self {
         let mut worst = Self::default();
-        for (above, [input, cached, write, write_1h, output]) in prices.lists() {
-            if above.is_some_and(|above| prompt <= above) {
-                continue;
-            }
-            let rate = [input, cached, write, write_1h].into_iter().map(|p| p.nano_per_million()).max().unwrap_or(0);
+        let is_met = |list: &List| within(list.tier, tier) && list.above.is_none_or(|above| prompt > above);
+        for List { rates, .. } in prices.lists().filter(is_met) {
+            let Rates { input, cached, cache_write, cache_write_1h, output, audio_input, audio_output } = rates;
+            let into = [input, cached, cache_write, cache_write_1h, audio_input];
+            let rate = into.into_iter().map(|p| p.nano_per_million()).max().unwrap_or(0);
             worst.prompt = worst.prompt.max(per_million(rate, prompt));
-            worst.output = worst.output.max(output.nano_per_million());
+            worst.output = worst.output.max(output.max(audio_output).nano_per_million());
         }
         worst
     }
@@ -154,7 +157,7 @@ pub(crate) fn fee(cost: Cost, own: bool, fees: &Fees) -> i64 {
 mod tests {
     use proptest::prelude::*;
     use tollgate_api::{Address, Price as PerMillion};
-    use tollgate_meter::{Catalogue, CatalogueFile, Encoding, ModelEntry, Step, Tariff};
+    use tollgate_meter::{Catalogue, CatalogueFile, Encoding, ModelEntry, Step, Tariff, TierTariff, Tiers};
 
     use super::*;
 
@@ -164,18 +167,13 @@ mod tests {
     }
 
     fn prices(tariff: Tariff) -> Prices {
-        let entry = ModelEntry {
-            id: "m".into(),
-            aliases: vec![],
-            context: None,
-            max_output: None,
-            capabilities: vec![],
-            prices: Some(tariff),
-        };
+        let entry = ModelEntry { id: "m".into(), prices: Some(tariff), ..ModelEntry::default() };
         let file = CatalogueFile {
             provider: "p".into(),
             source: "s".into(),
-            checked_on: "2026-11-21".into(),
+            checked_on: "2026-11-21".parse().expect("a day"),
+            data: None,
+            priority_by_contract: false,
             models: vec![entry],
         };
         let catalogue = Catalogue::new([file]).expect("a catalogue");
@@ -186,26 +184,52 @@ mod tests {
         (0..100_000_000_000_i64).prop_map(PerMillion::from_nano_per_million)
     }
 
-    fn any_tariff() -> impl Strategy<Value = Tariff> {
+    fn any_step() -> impl Strategy<Value = Option<Step>> {
         let some = || prop::option::of(any_price());
-        let step = prop::option::of((1_u64..50_000, any_price(), any_price(), some(), some()));
-        (any_price(), any_price(), some(), some(), some(), step).prop_map(
-            |(input, output, cached, cache_write, cache_write_1h, step)| Tariff {
+        let hour = (some(), some(), some());
+        prop::option::of((1_u64..50_000, any_price(), any_price(), some(), some(), hour)).prop_map(|step| {
+            step.map(|(above, input, output, cached, cache_write, (cache_write_1h, audio_input, audio_output))| Step {
+                above,
                 input,
                 output,
                 cached,
                 cache_write,
                 cache_write_1h,
-                long_context: step
-                    .map(|(above, input, output, cached, cache_write)| Step {
-                        above,
-                        input,
-                        output,
-                        cached,
-                        cache_write,
-                    })
-                    .into_iter()
-                    .collect(),
+                audio_input,
+                audio_output,
+            })
+        })
+    }
+
+    fn any_list() -> impl Strategy<Value = TierTariff> {
+        let some = || prop::option::of(any_price());
+        (any_price(), any_price(), some(), some(), some(), some(), some(), any_step()).prop_map(
+            |(input, output, cached, cache_write, cache_write_1h, audio_input, audio_output, step)| TierTariff {
+                input,
+                output,
+                cached,
+                cache_write,
+                cache_write_1h,
+                audio_input,
+                audio_output,
+                long_context: step.into_iter().collect(),
+            },
+        )
+    }
+
+    fn any_tariff() -> impl Strategy<Value = Tariff> {
+        let tier = || prop::option::of(any_list());
+        (any_list(), tier(), tier(), tier(), tier(), tier()).prop_map(
+            |(standard, flex, batch, priority, fast, ultrafast)| Tariff {
+                input: standard.input,
+                output: standard.output,
+                cached: standard.cached,
+                cache_write: standard.cache_write,
+                cache_write_1h: standard.cache_write_1h,
+                audio_input: standard.audio_input,
+                audio_output: standard.audio_output,
+                long_context: standard.long_context,
+                tiers: Tiers { flex, batch, priority, fast, ultrafast },
             },
         )
     }
@@ -218,6 +242,7 @@ mod tests {
             prompt in 0_u64..100_000,
             parts in prop::array::uniform3(0_u64..=1000),
             (cap, said, choices) in (0_u64..40_000, 0_u64..=1000, 1_u32..4),
+            (asked, served, audio) in (0_usize..6, 0_usize..6, 0_u64..=2000),
             (cost_fee, byok_fee) in (0_u32..=200_000, 0_u32..=200_000),
         ) {
             let prices = prices(tariff);
@@ -226,12 +251,15 @@ mod tests {
             let [a, b, c] = parts.map(|part| prompt / 3 * part / 1000);
             let rest = prompt - a - b - c;
             let output = cap * u64::from(choices) * said / 1000;
+            let (asked, tier) = (Tier::ALL[asked], Tier::ALL[served]);
+            prop_assume!(within(tier, asked));
+            let heard = Usage { audio_input: audio, audio_output: audio, tier, output, ..Usage::default() };
             for used in [
-                Usage { input: a, cached: b, cache_write: c, cache_write_1h: rest, output, ..Usage::default() },
-                Usage { input: rest, cached: a, cache_write: b, cache_write_1h: c, output, ..Usage::default() },
+                Usage { input: a, cached: b, cache_write: c, cache_write_1h: rest, ..heard },
+                Usage { input: rest, cached: a, cache_write: b, cache_write_1h: c, ..heard },
             ] {
                 let cost = prices.cost(&used);
-                let price = Price::dearest(&prices, prompt);
+                let price = Price::dearest(&prices, prompt, asked);
                 for own in [false, true] {
                     let fee = fee(cost, own, &fees);
                     let of = if own { fees.byok } else { fees.cost };

@@ -239,7 +239,7 @@ def changed_and_signed(story, other, draw):
         record["usage"]["input"] += draw.randrange(1, 10**6)
         if "cost" in record:
             price = story.prices[record["prices"]]["endpoints"][record["endpoint"]]
-            record["cost"] = sample.cost_of(record["usage"], price)
+            record["cost"] = sample.cost_of(record["usage"], price, record.get("tier"))
     elif member == "started_us":
         record["started_us"] += draw.choice((-1, 10**12))
     elif member == "at":

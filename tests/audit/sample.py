@@ -61,13 +61,18 @@ def announcement(name, new, old):
     return {"signed": signed, "vkey": vkey(name, 1, new)}
 
 
-def cost_of(usage, price):
+def cost_of(usage, price, tier):
+    price = price.get("tiers", {}).get(tier, price)
     prompt = usage["input"] + usage["cached"] + usage["cache_write"] + usage["cache_write_1h"]
     for step in price["long"]:
         if prompt > step["above"]:
             price = step
     paid = sum(usage[side] * price[side] for side in ("input", "cached", "cache_write", "cache_write_1h"))
-    halves = [(2 * side + 10**6) // (2 * 10**6) for side in (paid, usage["output"] * price["output"])]
+    said = usage["output"] * price["output"]
+    heard, spoken = min(usage.get("audio_input", 0), usage["input"]), min(usage.get("audio_output", 0), usage["output"])
+    paid += heard * price.get("audio_input", price["input"]) - heard * price["input"]
+    said += spoken * price.get("audio_output", price["output"]) - spoken * price["output"]
+    halves = [(2 * side + 10**6) // (2 * 10**6) for side in (paid, said)]
     return {"input": halves[0], "output": halves[1]}
 
 
@@ -120,7 +125,9 @@ class Story:
             sides = ("cache_write", "cache_write_1h", "cached", "input", "output")
             return {**{side: self.random.randrange(10**7, 10**10) for side in sides}, **more}
         whole = {"endpoints": {
-            "east": price(model="vendor-large", long=[price(above=2000), price(above=6000)]),
+            "east": price(model="vendor-large", audio_input=10**10, audio_output=2 * 10**10, tiers={
+                "flex": price(long=[price(above=2000), price(above=6000)]), "priority": price(audio_input=1, long=[])},
+                long=[price(above=2000), price(above=6000)]),
             "west": price(model="vendor-small", long=[])}, "v": 1}
         version = sha(line(whole)[:-1])[:8].hex()
         self.prices[version] = whole
@@ -133,13 +140,14 @@ class Story:
     def usage(self):
         sides = ("cache_write", "cache_write_1h", "cached", "input", "output", "reasoning")
         usage = {side: self.random.choice((0, 1, 77, self.random.randrange(4000))) for side in sides}
-        return {**usage, "source": self.random.choice(("reported", "estimated"))}
+        audio = {side: self.random.randrange(1, 100) for side in ("audio_input", "audio_output") if self.random.random() < 0.3}
+        return {**audio, **usage, "source": self.random.choice(("reported", "estimated"))}
 
     def request(self, log):
         pick = self.random.choice
         record = {"config": self.hex(8), "id": self.hex(16), "key": "k_" + self.hex(4), "started_us": self.at,
                   "surface": pick(("chat", "messages")), "latency_us": self.random.randrange(10**7), "status": 200,
-                  "stream": pick((True, False)), "outcome": "answered", "tier": "default", "cache": "off"}
+                  "stream": pick((True, False)), "outcome": "answered", "tier": pick(("default", "standard", "flex", "priority")), "cache": "off"}
         if pick((True, True, False)):
             record.update(endpoint=pick(("east", "west", "local")), model=pick(("large", "small")), route="all",
                           served="vendor-x", prices=pick(self.lists), usage=self.usage(), fee=pick((0, 12345)),
@@ -149,7 +157,7 @@ class Story:
                                   {"endpoint": record["endpoint"], "ms": 7}]
             price = self.prices[record["prices"]]["endpoints"].get(record["endpoint"])
             if price:
-                record["cost"] = cost_of(record["usage"], price)
+                record["cost"] = cost_of(record["usage"], price, record["tier"])
         else:
             record.update(outcome=pick(("refused", "failed", "cut_upstream", "hung_up")), status=pick((403, 499, 502)),
                           error={"code": "rate_limited", "whose": pick(("client", "gateway", "vendor"))})
@@ -168,7 +176,7 @@ class Story:
                   "outcome": "lost"}
         if self.random.choice((True, False)):
             record.update(model="large", endpoint="east", served="vendor-large", prices=version, usage=whole, fee=5,
-                          cost=cost_of(whole, self.prices[version]["endpoints"]["east"]))
+                          cost=cost_of(whole, self.prices[version]["endpoints"]["east"], None))
         self.add(log, "lost", record)
 
     def tell(self, requests):

@@ -206,12 +206,28 @@ fn what_no_cap_bounds_is_refused_under_a_budget_by_the_name_of_its_member() {
     let (world, ..) = with_budget(World::steady(), Covers::Tenant, 1_000_000_000);
     let hosted = json!([{"type": "web_search"}]);
     let own = json!([{"type": "function", "function": {"name": "web_search", "parameters": {"type": "object"}}}]);
-    for (member, value) in [("web_search_options", json!({})), ("tools", hosted), ("service_tier", json!("priority"))] {
+    for (member, value) in [("web_search_options", json!({})), ("tools", hosted)] {
         let answer = world.chat(Chat::only("steady").with(member, value));
         assert_eq!((answer.status, answer.code().as_str()), (400, "unbounded_cost"), "{member}");
         assert_eq!(answer.json()["error"]["param"], member);
     }
     assert_eq!(world.chat(Chat::only("steady").with("tools", own)).status, 200, "a function may be called so");
+}
+
+#[test]
+fn a_dear_tier_is_held_for_at_its_own_price_and_refused_where_no_list_has_one() {
+    let (world, ..) = with_budget(World::steady(), Covers::Tenant, 1_000_000_000);
+    let asking = |tier: &str| world.chat(Chat::only("steady").with("service_tier", json!(tier)));
+    assert_eq!(asking("priority").status, 200, "its model has a list for priority");
+    let refused = asking("ultrafast");
+    assert_eq!((refused.status, refused.code().as_str()), (403, "unpriced_model"), "and none for ultrafast");
+    assert_eq!(refused.json()["error"]["param"], "service_tier");
+    // What one such request may cost at twice the standard prices is not there; at those, it is.
+    let (world, ..) = with_budget(World::steady(), Covers::Tenant, 150_000);
+    let asking =
+        |tier: &str| world.chat(Chat::only("steady").with("max_tokens", json!(100)).with("service_tier", json!(tier)));
+    assert_eq!(asking("priority").code(), "budget_exceeded");
+    assert_eq!(asking("flex").status, 200);
 }
 
 #[test]

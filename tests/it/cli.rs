@@ -45,6 +45,11 @@ fn exit_codes_tell_right_from_wrong_from_misused() {
         (&["schema"], 0),
         (&["schema", "classify"], 0),
         (&["schema", "catalogue"], 0),
+        (&["catalogue", "check"], 0),
+        (&["catalogue", "check", "absent.yaml"], 1),
+        (&["catalogue", "diff", "absent.json"], 1),
+        (&["catalogue", "import", "body.json", "--provider", "openai"], 1),
+        (&["catalogue"], 2),
         (&["--version"], 0),
         (&["--help"], 0),
         (&["key", "create"], 0),
@@ -209,7 +214,10 @@ fn check_points_at_a_price_that_looks_mistyped_and_accepts_it() {
     let yaml = format!("{}catalogue: {{files: [prices.yaml]}}\n", world.yaml);
     fs::write(world.folder().join("odd.yaml"), yaml).expect("written");
     let text = said(&tollgate(world.folder(), &["check", "-c", "odd.yaml"]));
-    assert!(text.contains("correct.") && text.contains("`inhouse/big`: `output` is less than `input`"), "{text}");
+    assert!(
+        text.contains("correct.") && text.contains("`inhouse/big`: `output` is less than half of `input`"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -230,4 +238,68 @@ fn schemas_are_draft_07_and_every_file_names_its_own() {
         let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#", "{of}");
     }
+}
+
+const PRICES: &str = r#"{
+    "m": {"litellm_provider": "openai", "mode": "chat", "max_input_tokens": 1000, "max_output_tokens": 100,
+          "input_cost_per_token": 1.5e-06, "output_cost_per_token": 6e-06, "supports_vision": true,
+          "input_cost_per_token_priority": 1e-04, "output_cost_per_token_priority": 4e-04,
+          "input_cost_per_token_flex": 7.5e-07, "output_cost_per_token_flex": 3e-06},
+    "m2": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06},
+    "video": {"litellm_provider": "openai", "mode": "video_generation"}
+}"#;
+
+#[test]
+fn what_is_imported_is_a_correct_file_and_what_is_left_out_says_why() {
+    let folder = folder("catalogue-import");
+    fs::write(folder.join("prices.json"), PRICES).expect("the file can be written");
+    let imported = tollgate(&folder, &["catalogue", "import", "prices.json", "--provider", "openai", "--model", "m*"]);
+    let yaml = String::from_utf8_lossy(&imported.stdout).into_owned();
+    assert!(yaml.contains("- id: m\n") && yaml.contains("flex: {input: 0.75, output: 3}"), "{}", said(&imported));
+    assert!(!yaml.contains("priority:"), "fifty times as dear is a wrong row: {yaml}");
+    let left = String::from_utf8_lossy(&imported.stderr).into_owned();
+    assert!(left.starts_with("openai/m: left out of it:") && !left.contains("video"), "{left}");
+    fs::write(folder.join("ours.yaml"), yaml).expect("the file can be written");
+    let checked = tollgate(&folder, &["catalogue", "check", "ours.yaml"]);
+    assert_eq!(said(&checked), "1 files, 2 models, 0 errors\n");
+}
+
+#[test]
+fn a_check_says_all_that_is_wrong_at_once_and_fails() {
+    let folder = folder("catalogue-check");
+    let models = "models:\n  - {id: a, prices: {input: 1, output: 0.1}}\n  - {id: a, prices: {input: 1, output: 1}}\n";
+    let head = "provider: v\nsource: s\nchecked_on: 2024-02-29\n";
+    fs::write(folder.join("one.yaml"), format!("{head}{models}")).expect("the file can be written");
+    fs::write(folder.join("two.yaml"), format!("{head}modles: []\n")).expect("the file can be written");
+    let checked = tollgate(&folder, &["catalogue", "check", "one.yaml", "two.yaml"]);
+    let said = said(&checked);
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    for part in [
+        "one.yaml: error: `v` has the model `a` twice",
+        "one.yaml: error: `v/a`: `output` is less than half of `input`",
+        "one.yaml: note: its figures were looked up",
+        "modles",
+        "2 files, 2 models, ",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_diff_names_each_figure_that_another_list_has_otherwise() {
+    let folder = folder("catalogue-diff");
+    fs::write(folder.join("prices.json"), PRICES).expect("the file can be written");
+    let ours = "provider: openai\nsource: s\nchecked_on: 2026-11-21\nmodels:\n  - {id: m, context: 1000, max_output: 100, prices: {input: 2, output: 6}}\n";
+    fs::write(folder.join("ours.yaml"), ours).expect("the file can be written");
+    let json = tollgate(&folder, &["catalogue", "diff", "prices.json", "--ours", "ours.yaml"]);
+    let lines = [
+        "openai/m: input 2 here, 1.5 there",
+        "openai/m: tiers.flex.input none here, 0.75 there",
+        "openai/m: tiers.flex.output none here, 3 there",
+        "and 1 models that only the other list has: `--all` names them",
+    ];
+    assert_eq!(said(&json), format!("{}\n", lines.join("\n")));
+    fs::write(folder.join("theirs.yaml"), ours.replace("input: 2", "input: 3")).expect("the file can be written");
+    let yaml = tollgate(&folder, &["catalogue", "diff", "theirs.yaml", "--ours", "ours.yaml"]);
+    assert_eq!(said(&yaml), "openai/m: input 2 here, 3 there\n");
 }

@@ -145,6 +145,7 @@ fn a_model_without_a_price_is_counted_and_said_to_have_none() {
     assert!(world.reload(&world.yaml.replace(", price_as: simulated/sim-small", "")));
     let answer = world.chat(Chat::only("steady"));
     assert_eq!((answer.status, answer.header("x-tollgate-cost-usd")), (200, None));
+    assert_eq!(answer.header("x-tollgate-unpriced"), Some("true"));
     let line = world.line_of(&answer);
     assert_eq!(line["cost_usd"], "unpriced");
     assert!(line["input_tokens"].as_u64() > Some(0));

@@ -29,7 +29,7 @@ pub(super) fn catalogue(file: &file::CatalogueFile, desk: &mut Desk<'_>) -> Opti
 fn entries(name: &str, text: &str, desk: &mut Desk<'_>) -> Option<CatalogueFile> {
     let mut document = Document::open(name, text, desk.reads);
     let file: Option<CatalogueFile> = document.read();
-    if let Some(Err(error)) = file.clone().map(|file| Catalogue::new([file])) {
+    for error in file.iter().flat_map(CatalogueFile::contradictions) {
         let (CatalogueError::Duplicate { model, .. } | CatalogueError::Steps { model, .. }) = &error;
         let place = document.last_scalar(model);
         document.note(place, error.to_string(), "");

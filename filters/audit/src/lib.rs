@@ -36,7 +36,7 @@ pub use deeds::{Deed, Retention, ask, log_of};
 pub use export::{Exported, export};
 pub use journal::{Clock, Detail, Failed, Ticket};
 pub use opening::{forget_projections, has_unsigned};
-pub use prices::{Listed, Long, PriceList};
+pub use prices::{Listed, Long, PriceList, Tiered};
 pub use receipt::{Consistency, Inclusion, Receipt, ReceiptError};
 pub use totals::{Months, Sum, Totals};
 pub use verify::{Kept, Verified, Wrong, verify};

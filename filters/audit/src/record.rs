@@ -126,7 +126,7 @@ pub struct Record<'a> {
     /// What classification said.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Text<'a>>,
-    /// The service tier.
+    /// The service tier that served, by which it is priced.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Text<'a>>,
     /// Tokens.
@@ -174,6 +174,12 @@ pub struct Fault<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage<'a> {
+    /// The part of `input` that was listened to, where there is any.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub audio_input: u64,
+    /// The part of `output` that was spoken, where there is any.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub audio_output: u64,
     /// Written to the vendor's cache.
     pub cache_write: u64,
     /// Written to the vendor's cache for an hour.
@@ -189,6 +195,11 @@ pub struct Usage<'a> {
     /// `reported` or `estimated`.
     #[serde(borrow)]
     pub source: Text<'a>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_none(tokens: &u64) -> bool {
+    *tokens == 0
 }
 
 /// What a leaf is about.
@@ -334,7 +345,13 @@ mod tests {
             surface: "chat_completions".into(),
             task: Some("chat".into()),
             tier: Some("default".into()),
-            usage: Some(Usage { input: 1, source: "reported".into(), ..Usage::default() }),
+            usage: Some(Usage {
+                audio_input: 1,
+                audio_output: 1,
+                input: 1,
+                source: "reported".into(),
+                ..Usage::default()
+            }),
         }
     }
 

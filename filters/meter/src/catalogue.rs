@@ -2,17 +2,26 @@
 //!
 //! A model that is not in it has no price. That is said as `None` and never as zero.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
-use tollgate_api::Price;
 
-use crate::Prices;
+use crate::{Capability, DataPolicy, Date, Mode, Prices, Tariff};
+
+/// What is known of a vendor that nobody has written a policy for.
+static UNKNOWN: DataPolicy = DataPolicy {
+    trains: crate::Trains::Unknown,
+    retention_days: None,
+    zdr: crate::Zdr::Unknown,
+    region: None,
+    source: None,
+    checked_on: None,
+};
 
 /// One file of the catalogue: the models of a vendor.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueFile {
     /// The vendor, as `providers:` names it.
@@ -20,13 +29,20 @@ pub struct CatalogueFile {
     /// Where the figures are from.
     pub source: String,
     /// The day they were looked up, `YYYY-MM-DD`.
-    pub checked_on: String,
+    pub checked_on: Date,
+    /// What the vendor does with what it is sent. Left out: what an earlier file of the vendor says.
+    #[serde(default)]
+    pub data: Option<DataPolicy>,
+    /// The vendor sells its priority tier by contract alone: what it serves by that tier costs what the
+    /// standard tier costs.
+    #[serde(default)]
+    pub priority_by_contract: bool,
     /// The models.
     pub models: Vec<ModelEntry>,
 }
 
 /// A model as the vendor sells it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelEntry {
     /// The vendor's id. A dated snapshot of it (`-2026-08-07`, `-20260807`) is found under it too.
@@ -34,6 +50,9 @@ pub struct ModelEntry {
     /// Other ids that the vendor has for it.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// What it is for. Left out: conversations.
+    #[serde(default)]
+    pub mode: Mode,
     /// Tokens that fit in, where known.
     #[serde(default)]
     pub context: Option<u64>,
@@ -43,78 +62,38 @@ pub struct ModelEntry {
     /// What it can do.
     #[serde(default)]
     pub capabilities: Vec<Capability>,
+    /// The day it came out, where known.
+    #[serde(default)]
+    pub released: Option<Date>,
+    /// The day from which the vendor no longer serves it, where one is announced.
+    #[serde(default)]
+    pub deprecated: Option<Date>,
+    /// What the vendor does with what this model is sent, where that is not what it does otherwise.
+    #[serde(default)]
+    pub data: Option<DataPolicy>,
     /// US dollars per million tokens. Left out: the model is served, and marked as unpriced.
     #[serde(default)]
     pub prices: Option<Tariff>,
 }
 
-/// What a model can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Capability {
-    /// Calls tools.
-    Tools,
-    /// Reads images.
-    Images,
-    /// Answers in a given JSON schema.
-    JsonSchema,
-    /// Thinks before it answers.
-    Reasoning,
-    /// Caches prompts.
-    PromptCache,
-}
-
-/// US dollars per million tokens. A price left out is that of `input`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Tariff {
-    /// Fresh input.
-    pub input: Price,
-    /// Output, reasoning included.
-    pub output: Price,
-    /// Input read from the vendor's cache.
-    #[serde(default)]
-    pub cached: Option<Price>,
-    /// Input written to the vendor's cache.
-    #[serde(default)]
-    pub cache_write: Option<Price>,
-    /// Input written to the vendor's cache for an hour; left out: that of `cache_write`.
-    #[serde(default)]
-    pub cache_write_1h: Option<Price>,
-    /// Dearer prices for long prompts, shortest first. They reprice the whole request.
-    #[serde(default)]
-    pub long_context: Vec<Step>,
-}
-
-/// What a request costs whose whole prompt is longer than a threshold.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// Prompts of more tokens than this, cached ones included.
-    pub above: u64,
-    /// Fresh input.
-    pub input: Price,
-    /// Output.
-    pub output: Price,
-    /// Input read from the vendor's cache.
-    #[serde(default)]
-    pub cached: Option<Price>,
-    /// Input written to the vendor's cache.
-    #[serde(default)]
-    pub cache_write: Option<Price>,
-}
-
 /// A model, ready to be looked up.
 #[derive(Clone, Debug)]
 pub struct Entry {
+    /// What it is for.
+    pub mode: Mode,
     /// Tokens that fit in, where known.
     pub context: Option<u64>,
     /// Tokens that come out at most, where known.
     pub max_output: Option<u64>,
     /// What it can do.
     pub capabilities: Vec<Capability>,
+    /// The day it came out, where known.
+    pub released: Option<Date>,
+    /// The day from which the vendor no longer serves it, where one is announced.
+    pub deprecated: Option<Date>,
     /// What it costs; `None` is unknown, not free.
     pub prices: Option<Prices>,
+    data: Option<DataPolicy>,
 }
 
 /// Two files say different things, or one says what cannot be.
@@ -148,6 +127,8 @@ pub enum CatalogueError {
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     entries: HashMap<String, HashMap<String, Entry>>,
+    data: HashMap<String, DataPolicy>,
+    priority_by_contract: HashSet<String>,
 }
 
 impl Catalogue {
@@ -159,7 +140,13 @@ impl Catalogue {
     pub fn new(files: impl IntoIterator<Item = CatalogueFile>) -> Result<Self, CatalogueError> {
         let mut catalogue = Self::default();
         for file in files {
-            let models = models(&file)?;
+            if file.priority_by_contract {
+                catalogue.priority_by_contract.insert(file.provider.clone());
+            }
+            let models = file.entries(catalogue.priority_by_contract.contains(&file.provider))?;
+            if let Some(data) = file.data {
+                catalogue.data.insert(file.provider.clone(), data);
+            }
             catalogue.entries.entry(file.provider).or_default().extend(models);
         }
         Ok(catalogue)
@@ -171,45 +158,83 @@ impl Catalogue {
         let of_vendor = self.entries.get(provider)?;
         of_vendor.get(model).or_else(|| of_vendor.get(undated(model)?))
     }
+
+    /// What a vendor does with what it is sent for this model: as the model's entry says, or the vendor's
+    /// own. Nothing is known of a vendor that is not in the catalogue.
+    #[must_use]
+    pub fn data(&self, provider: &str, model: &str) -> &DataPolicy {
+        let own = self.lookup(provider, model).and_then(|entry| entry.data.as_ref());
+        own.or_else(|| self.data.get(provider)).unwrap_or(&UNKNOWN)
+    }
 }
 
-fn models(file: &CatalogueFile) -> Result<HashMap<String, Entry>, CatalogueError> {
-    let mut models = HashMap::new();
-    let mut holders: HashMap<&str, &str> = HashMap::new();
-    for model in &file.models {
-        let entry = Entry::new(&file.provider, model)?;
-        for name in std::iter::once(&model.id).chain(&model.aliases) {
-            if let Some(first) = holders.insert(name, &model.id) {
-                return Err(CatalogueError::Duplicate {
-                    provider: file.provider.clone(),
-                    model: name.clone(),
-                    first: first.to_owned(),
-                    second: model.id.clone(),
-                });
+impl CatalogueFile {
+    /// Everything in which it contradicts itself.
+    #[must_use]
+    pub fn contradictions(&self) -> Vec<CatalogueError> {
+        let mut found = Vec::new();
+        let mut holders: HashMap<&str, &str> = HashMap::new();
+        for model in &self.models {
+            if !model.prices.iter().all(Tariff::steps_rise) {
+                found.push(CatalogueError::Steps { provider: self.provider.clone(), model: model.id.clone() });
             }
-            models.insert(name.clone(), entry.clone());
+            for name in std::iter::once(&model.id).chain(&model.aliases) {
+                match holders.get(&**name) {
+                    None => drop(holders.insert(name, &model.id)),
+                    Some(first) => found.push(CatalogueError::Duplicate {
+                        provider: self.provider.clone(),
+                        model: name.clone(),
+                        first: (*first).to_owned(),
+                        second: model.id.clone(),
+                    }),
+                }
+            }
         }
+        found
     }
-    Ok(models)
+
+    fn entries(&self, priority_by_contract: bool) -> Result<HashMap<String, Entry>, CatalogueError> {
+        if let Some(error) = self.contradictions().into_iter().next() {
+            return Err(error);
+        }
+        let named = |model: &ModelEntry| {
+            let entry = Entry::new(model, priority_by_contract);
+            let names = std::iter::once(&model.id).chain(&model.aliases);
+            names.map(|name| (name.clone(), entry.clone())).collect::<Vec<_>>()
+        };
+        Ok(self.models.iter().flat_map(named).collect())
+    }
 }
 
 impl Entry {
-    fn new(provider: &str, model: &ModelEntry) -> Result<Self, CatalogueError> {
-        let ModelEntry { id, aliases: _, context, max_output, capabilities, prices } = model;
-        if prices.as_ref().is_some_and(|tariff| !tariff.long_context.is_sorted_by(|a, b| a.above < b.above)) {
-            return Err(CatalogueError::Steps { provider: provider.to_owned(), model: id.clone() });
-        }
-        Ok(Self {
+    fn new(model: &ModelEntry, priority_by_contract: bool) -> Self {
+        let ModelEntry {
+            id: _,
+            aliases: _,
+            mode,
+            context,
+            max_output,
+            capabilities,
+            released,
+            deprecated,
+            data,
+            prices,
+        } = model;
+        Self {
+            mode: *mode,
             context: *context,
             max_output: *max_output,
             capabilities: capabilities.clone(),
-            prices: prices.as_ref().map(Prices::new),
-        })
+            released: *released,
+            deprecated: *deprecated,
+            prices: prices.as_ref().map(|tariff| Prices::new(tariff, priority_by_contract)),
+            data: data.clone(),
+        }
     }
 }
 
 /// The id without the date of its snapshot: `-2026-08-07` or `-20260807` at its end.
-fn undated(model: &str) -> Option<&str> {
+pub(crate) fn undated(model: &str) -> Option<&str> {
     let cut = |tail: usize| {
         model.len().checked_sub(tail).filter(|at| model.is_char_boundary(*at)).map(|at| model.split_at(at))
     };
@@ -302,7 +327,7 @@ mod tests {
         ] {
             let read = file(&ONE.replace("0.075", written));
             let input = read.models[0].prices.as_ref().map(|tariff| tariff.input);
-            assert_eq!(input, Some(Price::from_nano_per_million(nano)), "{written}");
+            assert_eq!(input, Some(tollgate_api::Price::from_nano_per_million(nano)), "{written}");
         }
         for written in ["1e-1", ".5", "-1", "0x10", "~", "0.0000000001", "[1]", "true"] {
             let read: Result<CatalogueFile, _> = serde_saphyr::from_str(&ONE.replace("0.075", written));

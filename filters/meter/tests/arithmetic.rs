@@ -59,19 +59,15 @@ fn priced(nanos: Nanos, long_context: Vec<Step>) -> Prices {
         cache_write: Some(write),
         cache_write_1h: Some(hour),
         long_context,
+        ..Tariff::default()
     };
-    let model = ModelEntry {
-        id: "m".into(),
-        aliases: vec![],
-        context: None,
-        max_output: None,
-        capabilities: vec![],
-        prices: Some(tariff),
-    };
+    let model = ModelEntry { id: "m".into(), prices: Some(tariff), ..ModelEntry::default() };
     let file = CatalogueFile {
         provider: "v".into(),
         source: "drawn".into(),
-        checked_on: "2026-11-20".into(),
+        checked_on: "2026-11-20".parse().expect("a day"),
+        data: None,
+        priority_by_contract: false,
         models: vec![model],
     };
     let catalogue = Catalogue::new([file]).expect("one model");
@@ -81,7 +77,7 @@ fn priced(nanos: Nanos, long_context: Vec<Step>) -> Prices {
 /// The step whose prices are `by` nano-dollars over these.
 fn dearer([input, output, cached, write, _]: Nanos, above: u64, by: i64) -> Step {
     let [input, output, cached, write] = [input, output, cached, write].map(|p| Price::from_nano_per_million(p + by));
-    Step { above, input, output, cached: Some(cached), cache_write: Some(write) }
+    Step { above, input, output, cached: Some(cached), cache_write: Some(write), ..Step::default() }
 }
 
 fn usage([input, cached, cache_write, cache_write_1h, output]: [u64; 5]) -> Usage {

@@ -291,7 +291,7 @@ impl Told {
 fn priced(record: &Record<'_>, prices: &mut Prices<'_>) -> io::Result<()> {
     let expected = match (&record.prices, &record.endpoint, &record.usage) {
         (Some(version), Some(endpoint), Some(usage)) => {
-            prices.list(version)?.endpoints.get(&**endpoint).map(|listed| listed.cost(usage))
+            prices.list(version)?.endpoints.get(&**endpoint).map(|listed| listed.cost(usage, record.tier.as_deref()))
         }
         _ => None,
     };

@@ -146,13 +146,19 @@ fn caps(given: &Given<'_>) -> Result<(Option<u64>, Caps), Refusal> {
     Ok((found, caps))
 }
 
+/// Tiers that cost no more than the standard one, in all vendors' words.
+const ORDINARY_TIERS: [&str; 9] =
+    ["null", "auto", "default", "standard", "standard_only", "flex", "batch", "on_demand", "unspecified"];
+
 /// A member by which a vendor does work that a cap on output tokens does not bound, or asks prices that
 /// the catalogue does not know.
 fn unbounded(given: &Given<'_>) -> Option<&'static str> {
     let asked = given.first(given.words.unbounded).map(|(name, _)| name);
     asked.or_else(|| {
-        let is_dearer = |tier: &Value<'_>| matches!(tier.json, "\"priority\"" | "\"fast\"" | "\"ultrafast\"");
-        given.first(&["service_tier", "serviceTier", "speed"]).filter(|(_, tier)| is_dearer(tier)).map(|(name, _)| name)
+        // A word that is not known to be ordinary may be the name of a dear tier.
+        let is_dearer = |tier: &Value<'_>| !ORDINARY_TIERS.contains(&tier.json.trim_matches('"'));
+        let member = |name| given.first(&[name]).filter(|(_, tier)| is_dearer(tier)).map(|(name, _)| name);
+        ["service_tier", "serviceTier", "speed"].into_iter().find_map(member)
     })
 }
 
@@ -176,6 +182,11 @@ mod tests {
             (r#""web_search_options":null"#, None),
             (r#""service_tier":"priority""#, Some("service_tier")),
             (r#""service_tier":"flex""#, None),
+            (r#""service_tier":null"#, None),
+            (r#""speed":"standard""#, None),
+            (r#""service_tier":"instant""#, Some("service_tier")),
+            (r#""service_tier":"flex","speed":"fast""#, Some("speed")),
+            (r#""serviceTier":{"type":"priority"}"#, Some("serviceTier")),
             (r#""temperature":1"#, None),
         ] {
             assert_eq!(with(more).unbounded, found, "{more}");
