@@ -2,24 +2,26 @@
 //!
 //! Fallback happens here and only here, so never after content has gone out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use memchr::memmem;
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
-use tollgate_api::{AttemptHead, Code, Edits, Exchange, Refusal, Surface};
+use tollgate_api::{AttemptHead, Call, Code, Edit, Edits, Exchange, Refusal, Seal, Surface};
 use tollgate_translate::{Upstream, splice};
 
 use crate::attempt::{Begun, Try, attempt};
 use crate::clock;
 use crate::endpoint::Endpoint;
-use crate::fail::Fail;
+use crate::fail::{Fail, FailKind};
 use crate::health::State;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
 use crate::plan::{Candidate, Plan};
-use crate::tally::Tally;
+use crate::tally::{Tally, Tried};
 use crate::upstream::Upstreams;
 
 /// Why there is no answer to give.
@@ -63,7 +65,12 @@ pub(crate) async fn first_to_answer(
             return done;
         }
     }
-    Err(NoAnswer::Refused(nobody_answered(plan, tally)))
+    // Where each of them failed for want of words, it is the request that asks for too much.
+    let for_words = |tried: &Tried| matches!(tried.failed, Some((FailKind::Unsupported, _)));
+    match tally.unsayable.take().filter(|_| tally.tried.iter().all(for_words)) {
+        Some(refusal) => Err(NoAnswer::Refused(refusal)),
+        None => Err(NoAnswer::Refused(nobody_answered(plan, tally))),
+    }
 }
 
 /// One try. `None` says: go on to the next.
@@ -93,6 +100,10 @@ async fn try_one(
             judge(endpoint, &fail);
             tally.failed(endpoint, &fail, took);
             match fail {
+                Fail::Unsayable(refusal) => {
+                    tally.unsayable.get_or_insert(refusal);
+                    None
+                }
                 Fail::Status { status, error, verdict, .. } if !Fail::falls_back(status, verdict) => {
                     Some(Err(NoAnswer::Vendor { status, error }))
                 }
@@ -149,9 +160,14 @@ async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) ->
     let call = &exchange.call;
     let capped = cap.and_then(|cap| capped(endpoint, exchange, cap));
     let edits = capped.as_ref().unwrap_or(&exchange.edits);
-    if endpoint.speaks(call.surface) {
+    let foreign = foreign_turns(call, edits);
+    if endpoint.speaks(call.surface) && !matches!(foreign, Foreign::Rewrite) {
+        let mut edits = Cow::Borrowed(edits);
+        if let Foreign::Edit(edit) = foreign {
+            edits.to_mut().push(edit);
+        }
         let asks_usage = call.stream && call.surface == Surface::ChatCompletions;
-        return Ok(Said { body: splice(call, edits, Some(&endpoint.model), asks_usage), dropped: Vec::new() });
+        return Ok(Said { body: splice(call, &edits, Some(&endpoint.model), asks_usage), dropped: Vec::new() });
     }
     let (dialect, accent) = (endpoint.dialect(call.surface), endpoint.vendor.accent);
     let said = if call.body.len() < THRESHOLD_BYTES {
@@ -162,6 +178,26 @@ async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) ->
     };
     let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;
     Ok(Said { body: body.into(), dropped })
+}
+
+/// What a conversation holds of vendors that answered its earlier turns, and that no other can read.
+enum Foreign {
+    /// Nothing.
+    None,
+    /// Blocks that one edit takes out.
+    Edit(Edit),
+    /// Seals anywhere: the request is put together anew, without them.
+    Rewrite,
+}
+
+fn foreign_turns(call: &Call, edits: &Edits) -> Foreign {
+    let edited = edits.iter().rev().find(|edit| &*edit.member == "messages").and_then(|edit| edit.value.as_deref());
+    let messages = edited.map_or(call.messages(), str::as_bytes);
+    match call.surface {
+        Surface::Messages => tollgate_translate::native_messages(messages).map_or(Foreign::None, Foreign::Edit),
+        _ if memmem::find(messages, Seal::MARK.as_bytes()).is_some() => Foreign::Rewrite,
+        _ => Foreign::None,
+    }
 }
 
 /// The edits that cap the output at what is held; `None` where the client's own cap is no higher.

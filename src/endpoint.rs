@@ -29,6 +29,7 @@ use crate::clock;
 use crate::fail::Fail;
 use crate::handles::EndpointMetrics;
 use crate::health::{Health, Policy};
+use crate::signer::Signer;
 
 /// A name is looked up again after this long; the old addresses serve meanwhile.
 const LOOKUP_FRESH_MS: u64 = 30_000;
@@ -77,6 +78,8 @@ pub(crate) struct Endpoint {
     /// Where it has vectors.
     embeds: Option<Uri>,
     headers: HeaderMap,
+    /// How its requests are signed, where they are.
+    signer: Option<Signer>,
     /// What it authenticates by: its key, and the headers of its provider. A tenant's place has none.
     secrets: Vec<SecretString>,
     parts: Parts,
@@ -224,6 +227,7 @@ impl Endpoint {
             base: site.base.clone(),
             http2: site.http2,
             headers: headers(site)?,
+            signer: Signer::of(site),
             place: Place::new(site, guard),
             secrets: secrets(site),
             vendor: site.vendor,
@@ -391,9 +395,11 @@ impl Endpoint {
         for (name, value) in more {
             parts.headers.insert(name.clone(), value.clone());
         }
-        // What cannot stand in a header was refused when it was stored.
-        if let Some((name, value)) = own.and_then(|own| self.vendor.credential(own.expose_secret()).ok()) {
-            parts.headers.insert(name, value);
+        match &self.signer {
+            // A request that cannot be signed goes out without, and is refused for it.
+            Some(signer) => parts.headers.extend(signer.sign(method, &parts.uri, body, own)),
+            // What cannot stand in a header was refused when it was stored.
+            None => parts.headers.extend(own.and_then(|own| self.vendor.credential(own.expose_secret()).ok())),
         }
         Box::new(RequestHeader::from(parts))
     }
@@ -407,7 +413,9 @@ impl Endpoint {
 fn secrets(site: &Site<'_>) -> Vec<SecretString> {
     let headers = site.headers.iter().filter_map(|(_, value)| value.to_str().ok());
     let headers = headers.filter(|value| value.len() >= SECRET_MIN);
-    site.credential.into_iter().chain(headers).map(SecretString::from).collect()
+    // Each part of a credential is one: an access key's secret stands beside its id.
+    let parts = site.credential.into_iter().flat_map(|whole| whole.split(':').filter(|part| part.len() >= SECRET_MIN));
+    site.credential.into_iter().chain(parts).chain(headers).map(SecretString::from).collect()
 }
 
 /// Where each dialect of this place is spoken. One for which the vendor has no path is left out; the first
@@ -449,7 +457,7 @@ fn headers(site: &Site<'_>) -> Result<HeaderMap, http::Error> {
         // Whoever speaks it wants to know which of its versions.
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     }
-    if let Some(credential) = site.credential {
+    if let Some(credential) = site.credential.filter(|_| !site.vendor.signs()) {
         let (name, value) = site.vendor.credential(credential)?;
         headers.insert(name, value);
     }

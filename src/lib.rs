@@ -48,6 +48,7 @@ mod reply;
 mod request_log;
 mod serve;
 mod shutdown;
+mod signer;
 mod surface;
 mod tally;
 mod trail;

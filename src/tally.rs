@@ -74,6 +74,8 @@ pub(crate) struct Tally {
     pub(crate) status: u16,
     pub(crate) refused: Option<Code>,
     outcome: Option<Outcome>,
+    /// What the first endpoint that had no words for the request said.
+    pub(crate) unsayable: Option<Refusal>,
     /// What the endpoint that is being tried cannot express, and the client let go.
     pub(crate) dropped: Vec<String>,
     /// What the audit log needs beside.
@@ -110,6 +112,7 @@ impl Tally {
             status: 499,
             refused: None,
             outcome: None,
+            unsayable: None,
             dropped: Vec::new(),
             trail: Trail::default(),
         }

@@ -18,12 +18,6 @@ fn post(world: &World, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Ans
     world.ask("POST", path, &headers.collect::<Vec<_>>(), body)
 }
 
-fn json_of(world: &World, path: &str, body: Value) -> Value {
-    let answer = post(world, path, &[], body.to_string().as_bytes());
-    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-    answer.json()
-}
-
 #[test]
 fn pictures_go_to_the_vendor_of_their_model_under_its_own_name_for_it() {
     let world = world();

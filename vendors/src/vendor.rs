@@ -112,6 +112,12 @@ impl Vendor {
         }
     }
 
+    /// Whether requests to it are signed.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        matches!(self.auth, Auth::Aws { .. })
+    }
+
     /// The header that shows this credential, where no signature is needed.
     ///
     /// # Errors

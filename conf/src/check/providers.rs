@@ -80,6 +80,16 @@ fn one(name: &Text, file: &Located<ProviderFile>, above: Timeouts, desk: &mut De
             "remove line breaks and other control characters from it",
         );
     }
+    if let (Some(credential), true) = (&credential, known.is_some_and(Vendor::signs))
+        && let Err(bad) = tollgate_sigv4::Credential::read(credential)
+    {
+        let at = api_key.as_ref().or(api_key_file.as_ref()).unwrap_or(name);
+        desk.note(
+            at,
+            format!("this is no credential of Amazon's: {bad}"),
+            "write `id:secret`, `id:secret:session`, or a Bedrock API key",
+        );
+    }
     if let Some(vendor) = known.filter(|v| !v.local && base_url.is_none()) {
         let has_own = headers.iter().any(|(name, _)| !name.is_empty());
         if api_key.is_none() && api_key_file.is_none() && !has_own {

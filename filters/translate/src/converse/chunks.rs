@@ -28,7 +28,8 @@ pub(super) struct FrameWriter {
     calls: BTreeMap<u32, Call>,
     usage: Option<(Usage, Option<Cost>)>,
     stopped: bool,
-    failed: bool,
+    /// Whether the last event is out.
+    over: bool,
 }
 
 /// What pieces of a block have in common.
@@ -251,6 +252,7 @@ impl FrameWriter {
     /// The count is the last that an answer says.
     fn end(&mut self, out: &mut Vec<u8>) {
         self.stop(StopReason::EndOfTurn, None, out);
+        self.over = true;
         let usage = self.usage.take();
         let service_tier = usage.and_then(|(usage, _)| usage::tier(&usage));
         let usage = usage.map(|(usage, cost)| usage::write(&usage, cost));
@@ -260,7 +262,8 @@ impl FrameWriter {
 
 impl Encode for FrameWriter {
     fn event(&mut self, event: &Event, cost: Option<Cost>, out: &mut Vec<u8>) {
-        if self.failed {
+        // After the stop there is only the count to say.
+        if self.over || (self.stopped && !matches!(event, Event::Usage(_) | Event::End)) {
             return;
         }
         self.start(out);
@@ -288,7 +291,7 @@ impl Encode for FrameWriter {
     }
 
     fn fail(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
-        self.failed = true;
+        self.over = true;
         out.extend(pieces::failure(failure));
     }
 }

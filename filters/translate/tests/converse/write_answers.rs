@@ -83,6 +83,7 @@ pub(crate) fn strict(events: &[(String, Value)]) -> Vec<Value> {
     assert_eq!(events[0], ("messageStart".to_owned(), json!({"role": "assistant"})));
     for (at, (name, payload)) in events.iter().enumerate().skip(1) {
         let index = payload["contentBlockIndex"].as_u64().map(|index| usize::try_from(index).expect("small"));
+        assert!(!stopped || index.is_none(), "{payload} after the stop");
         match (name.as_str(), index) {
             ("contentBlockStart", Some(index)) => {
                 assert_eq!(index, blocks.len());
@@ -193,6 +194,14 @@ fn a_block_is_closed_before_the_next_begins() {
             "contentBlockDelta 2",
         ]
     );
+}
+
+#[test]
+fn what_comes_after_the_stop_is_only_the_count() {
+    let late =
+        [stopped(StopReason::EndOfTurn), text("late"), begun(0, None), Event::Usage(usage()), Event::End, Event::End];
+    let names: Vec<_> = written(&late).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["messageStart", "messageStop", "metadata"]);
 }
 
 #[test]

@@ -346,4 +346,35 @@ fn texts(request: &Request) -> Vec<&str> {
         _ => None,
     });
     texts.filter(|text| !text.trim().is_empty()).collect()
+<<<<<<< HEAD
+=======
+}
+
+/// `cargo test --release -p tollgate-translate --test golden -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn frames_and_requests_cost_little() {
+    let streams: Vec<_> = streams().into_iter().map(|(_, stream)| Bytes::from(stream)).collect();
+    let frames: usize = streams.iter().map(|stream| frames_in(stream)).sum();
+    let rounds = 200;
+    for (name, way) in [("through", through as fn() -> Relay), ("anew", anew), ("to chat", to_chat)] {
+        let began = std::time::Instant::now();
+        for stream in streams.iter().cycle().take(rounds * streams.len()) {
+            let (mut relay, mut out) = (way(), Out::default());
+            relay.push(stream.clone(), &|_| None, &mut |_| {}, &mut out).expect("a recorded stream");
+            std::hint::black_box(out.take());
+        }
+        let each = began.elapsed() / u32::try_from(frames * rounds).expect("few");
+        eprintln!("{name}: {each:?} a frame, of {frames}");
+    }
+    let text = "x".repeat(4096);
+    let chat = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}],"max_tokens":9}}"#);
+    let began = std::time::Instant::now();
+    for _ in 0..10_000 {
+        let request = Dialect::OpenAi.read(chat.as_bytes(), &[], &mut Losses::default()).expect("a request");
+        let body = Dialect::Converse.write(&request, &mut Losses::default()).expect("it can be said");
+        std::hint::black_box(Dialect::Converse.read(&body, &[], &mut Losses::default()).expect("ours reads"));
+    }
+    eprintln!("a request of 4 KB there and back: {:?}", began.elapsed() / 10_000);
+>>>>>>> converse
 }
