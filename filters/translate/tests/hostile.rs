@@ -113,28 +113,7 @@ fn head() -> AnswerHead {
 
 /// Sends a text through everything that reads.
 fn swallow(text: &str) {
-<<<<<<< HEAD
-    for dialect in Dialect::ALL {
-        let mut events = Vec::new();
-        let _ = dialect.whole(text.as_bytes(), &mut events);
-        let _ = dialect.decoder().event(None, text, &mut events);
-        let _ = (dialect.usage(text.as_bytes()), dialect.error(500, text.as_bytes()));
-        let (mut encoder, mut out) = (Dialect::OpenAi.encoder(&head(), &plain(true)), Vec::new());
-        events.iter().for_each(|event| encoder.event(event, None, &mut out));
-        for payload in String::from_utf8(out).expect("UTF-8").split_terminator("\n\n") {
-            let data = payload.strip_prefix("data: ").expect("our own framing");
-            assert!(data == "[DONE]" || serde_json::from_str::<Value>(data).is_ok(), "{data}");
-        }
-        tell_messages_client(&events);
-        let body = Dialect::OpenAi.assemble(&head(), &plain(false), &events, None);
-        assert!(serde_json::from_slice::<Value>(&body).is_ok());
-        let Ok(request) = dialect.read(text.as_bytes(), &[], &mut Losses::default()) else { continue };
-        for other in Dialect::ALL {
-            if let Ok(body) = other.write(&request, &mut Losses::default()) {
-                assert!(serde_json::from_slice::<Value>(&body).is_ok(), "{text}");
-            }
-=======
-    BOTH.into_iter().for_each(|dialect| swallow_as(dialect, text));
+    Dialect::ALL.into_iter().for_each(|dialect| swallow_as(dialect, text));
 }
 
 fn swallow_as(dialect: Dialect, text: &str) {
@@ -151,10 +130,9 @@ fn swallow_as(dialect: Dialect, text: &str) {
     let body = Dialect::OpenAi.assemble(&head(), &plain(false), &events, None);
     assert!(serde_json::from_slice::<Value>(&body).is_ok());
     let Ok(request) = dialect.read(text.as_bytes(), &[], &mut Losses::default()) else { return };
-    for other in BOTH {
+    for other in Dialect::ALL {
         if let Ok(body) = other.write(&request, &mut Losses::default()) {
             assert!(serde_json::from_slice::<Value>(&body).is_ok(), "{text}");
->>>>>>> converse
         }
     }
 }
@@ -232,18 +210,11 @@ fn nesting_and_numbers_cost_no_more_than_their_length() {
         format!("{{{keys}\"messages\":[{{\"role\":\"user\",\"content\":\"a\"}}]}}"),
     ];
     for text in table {
-<<<<<<< HEAD
-        let begun = Instant::now();
-        swallow(&text);
-        // Generous: quadratic time over these lengths would be minutes.
-        assert!(begun.elapsed() < Duration::from_secs(30), "{}", &text[..40]);
-=======
-        for dialect in BOTH {
+        for dialect in Dialect::ALL {
             let begun = Instant::now();
             swallow_as(dialect, &text);
             // Generous, for a machine that is busy: quadratic time over these lengths would be minutes.
             assert!(begun.elapsed() < Duration::from_secs(40), "{dialect}: {}", &text[..40]);
         }
->>>>>>> converse
     }
 }

@@ -346,8 +346,6 @@ fn texts(request: &Request) -> Vec<&str> {
         _ => None,
     });
     texts.filter(|text| !text.trim().is_empty()).collect()
-<<<<<<< HEAD
-=======
 }
 
 /// `cargo test --release -p tollgate-translate --test golden -- --ignored --nocapture`
@@ -376,5 +374,4 @@ fn frames_and_requests_cost_little() {
         std::hint::black_box(Dialect::Converse.read(&body, &[], &mut Losses::default()).expect("ours reads"));
     }
     eprintln!("a request of 4 KB there and back: {:?}", began.elapsed() / 10_000);
->>>>>>> converse
 }
