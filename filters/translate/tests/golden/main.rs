@@ -2,6 +2,7 @@
 
 mod answers;
 mod exchanges;
+mod gemini;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod requests;
