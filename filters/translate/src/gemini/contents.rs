@@ -113,7 +113,7 @@ pub(super) fn read_contents(raw: &RawValue, request: &mut Request, losses: &mut 
         }
         request.say(role, read);
     }
-    request.turns.iter_mut().for_each(join_thoughts);
+    request.turns.iter_mut().filter(|turn| turn.role == Role::Assistant).for_each(join_pieces);
     Ok(())
 }
 
@@ -256,15 +256,18 @@ fn slash(c: char) -> char {
     if c == '_' { '/' } else { c }
 }
 
-/// Thoughts come in pieces where a client kept the chunks of a stream; a seal is over all of them.
-fn join_thoughts(turn: &mut Turn) {
+/// An answer comes back in pieces where a client kept the chunks of a stream; a seal is over all
+/// thoughts before it.
+fn join_pieces(turn: &mut Turn) {
     let mut joined: Vec<Part> = Vec::with_capacity(turn.parts.len());
     for part in turn.parts.drain(..) {
-        match (joined.last_mut().map(|last| &mut last.content), part.content) {
+        let last = joined.last_mut().filter(|last| last.cache.is_none()).map(|last| &mut last.content);
+        match (last, part.content) {
             (Some(Content::Thinking { text, seal: seal @ None }), Content::Thinking { text: more, seal: later }) => {
                 text.push_str(&more);
                 *seal = later;
             }
+            (Some(Content::Text(text)), Content::Text(more)) if part.cache.is_none() => text.push_str(&more),
             (_, content) => joined.push(Part { content, cache: part.cache }),
         }
     }

@@ -349,8 +349,11 @@ fn every_recorded_request_crosses_to_other_vendors_and_back() {
     assert!(crossed > 550, "{crossed} crossed");
 }
 
+/// The system prompt, the turns and the tools.
+type Essentials = (Vec<String>, Vec<(Role, Vec<String>)>, Vec<String>);
+
 /// What every vendor can say: the text, the calls with their ids, and their results.
-fn essentials(request: &Request) -> (Vec<String>, Vec<(Role, Vec<String>)>, Vec<String>) {
+fn essentials(request: &Request) -> Essentials {
     let text = |content: &Content| match content {
         Content::Text(text) => Some(text.clone()),
         Content::ToolCall { id, name, arguments, .. } => Some(format!("call {id} {name} {arguments}")),
