@@ -11,9 +11,8 @@ use tollgate_translate::{AnswerHead, Dialect, Losses};
 
 use plain::plain;
 
-
 /// The members that some reader looks at: random objects are made of them, so that they get far.
-const MEMBERS: [&str; 48] = [
+const MEMBERS: [&str; 70] = [
     "model",
     "messages",
     "role",
@@ -62,6 +61,28 @@ const MEMBERS: [&str; 48] = [
     "content_block",
     "stop_reason",
     "partial_json",
+    "contents",
+    "parts",
+    "systemInstruction",
+    "generationConfig",
+    "thinkingConfig",
+    "toolConfig",
+    "functionDeclarations",
+    "functionCall",
+    "functionResponse",
+    "args",
+    "response",
+    "thoughtSignature",
+    "inlineData",
+    "fileData",
+    "candidates",
+    "finishReason",
+    "usageMetadata",
+    "promptTokenCount",
+    "groundingMetadata",
+    "logprobsResult",
+    "partialArgs",
+    "executableCode",
 ];
 
 const WORDS: [&str; 22] = [
@@ -184,7 +205,7 @@ proptest! {
 
     #[test]
     fn no_request_panics(messages in prop::collection::vec(value(), 0..4), tools in prop::collection::vec(value(), 0..3)) {
-        swallow(&json!({"messages": messages, "tools": tools, "max_tokens": 1}).to_string());
+        swallow(&json!({"messages": messages, "contents": messages, "tools": tools, "max_tokens": 1}).to_string());
     }
 
     #[test]
@@ -201,12 +222,15 @@ fn nesting_and_numbers_cost_no_more_than_their_length() {
     let deep = "[".repeat(100_000);
     let message = r#"{"role":"user","content":"a"},{"role":"assistant","content":"b"},"#.repeat(50_000);
     let calls = r#"{"index":0,"id":"a","function":{"name":"f","arguments":"1"}},"#.repeat(50_000);
+    let gemini = r#"{"parts":[{"functionCall":{"name":"f"}}],"role":"model"},"#.repeat(20_000);
+    let answers = r#"{"parts":[{"functionResponse":{"name":"f","response":{}}}]},"#.repeat(20_000);
     let keys: String = (0..50_000).map(|i| format!("\"k{i}\":{i},")).collect();
     let table = [
         format!("{{\"messages\":{deep}"),
         format!("{{\"messages\":[{}{{\"role\":\"user\",\"content\":\"c\"}}]}}", message),
         format!("{{\"choices\":[{{\"delta\":{{\"tool_calls\":[{}]}}}}]}}", calls.trim_end_matches(',')),
         format!("{{\"error\":{{\"message\":\"{}\"}}}}", "sk-".repeat(1_000_000)),
+        format!("{{\"contents\":[{gemini}{}]}}", answers.trim_end_matches(',')),
         format!("{{{keys}\"messages\":[{{\"role\":\"user\",\"content\":\"a\"}}]}}"),
     ];
     for text in table {

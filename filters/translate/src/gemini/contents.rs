@@ -1,12 +1,14 @@
-//! The turns of a conversation, read from `contents`: parts, and the ids of calls, which many
-//! clients leave out.
+//! The turns of a conversation, read from `contents`.
+//!
+//! It looks at no id beyond handing it on: which call a result answers is another module's.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tollgate_api::{Refusal, Seal, Sealer};
 
+use super::ids::Ids;
 use super::parts::NO_SEAL;
 use crate::json::{self, Json, invalid, unsupported};
 use crate::losses::Losses;
@@ -103,7 +105,7 @@ pub(super) fn read_contents(raw: &RawValue, request: &mut Request, losses: &mut 
         said.push(content(raw, path)?);
     }
     let given = said.iter().flat_map(|said| &said.parts).filter_map(|part| part.function_call.as_ref()?.id.clone());
-    let mut reader = Reader { ids: Ids { taken: given.collect(), ..Ids::default() }, losses };
+    let mut reader = Reader { ids: Ids::beside(given), losses };
     for Said { role, path, parts } in said {
         let mut read = Vec::new();
         for (i, part) in parts.into_iter().enumerate() {
@@ -111,7 +113,7 @@ pub(super) fn read_contents(raw: &RawValue, request: &mut Request, losses: &mut 
         }
         request.say(role, read);
     }
-    request.turns.iter_mut().for_each(join_thoughts);
+    request.turns.iter_mut().filter(|turn| turn.role == Role::Assistant).for_each(join_pieces);
     Ok(())
 }
 
@@ -254,107 +256,27 @@ fn slash(c: char) -> char {
     if c == '_' { '/' } else { c }
 }
 
-/// Thoughts come in pieces where a client kept the chunks of a stream; a seal is over all of them.
-fn join_thoughts(turn: &mut Turn) {
+/// An answer comes back in pieces where a client kept the chunks of a stream; a seal is over all
+/// thoughts before it.
+fn join_pieces(turn: &mut Turn) {
     let mut joined: Vec<Part> = Vec::with_capacity(turn.parts.len());
     for part in turn.parts.drain(..) {
-        match (joined.last_mut().map(|last| &mut last.content), part.content) {
+        let last = joined.last_mut().filter(|last| last.cache.is_none()).map(|last| &mut last.content);
+        match (last, part.content) {
             (Some(Content::Thinking { text, seal: seal @ None }), Content::Thinking { text: more, seal: later }) => {
                 text.push_str(&more);
                 *seal = later;
             }
+            (Some(Content::Text(text)), Content::Text(more)) if part.cache.is_none() => text.push_str(&more),
             (_, content) => joined.push(Part { content, cache: part.cache }),
         }
     }
     turn.parts = joined;
 }
 
-/// The ids of calls, unique over the whole conversation, whatever clients and vendors do.
-#[derive(Default)]
-struct Ids {
-    /// Those that the client gave, and those that were minted.
-    taken: BTreeSet<String>,
-    /// Given ids that a call has already, by what that call is known as.
-    given: BTreeMap<String, String>,
-    /// Calls by name, oldest first; some may be answered.
-    waiting: BTreeMap<String, VecDeque<String>>,
-    answered: BTreeSet<String>,
-    calls: usize,
-}
-
-impl Ids {
-    /// The id of the next call.
-    fn call(&mut self, given: Option<String>, name: &str) -> String {
-        self.calls += 1;
-        let given = given.filter(|id| !id.is_empty());
-        let id = match &given {
-            Some(id) if !self.given.contains_key(id) => id.clone(),
-            // None, or one that an earlier call has: some vendors begin anew with every answer.
-            _ => self.mint(),
-        };
-        self.given.extend(given.map(|given| (given, id.clone())));
-        self.waiting.entry(name.to_owned()).or_default().push_back(id.clone());
-        id
-    }
-
-    /// The id of the call that a result answers: by its id, or else the oldest of its name that has
-    /// no answer yet. A result without a call is known by its name.
-    fn result(&mut self, given: Option<String>, name: String) -> String {
-        let known = given.as_ref().and_then(|given| self.given.get(given)).cloned();
-        let id = known.or_else(|| {
-            let waiting = self.waiting.get_mut(&name)?;
-            std::iter::from_fn(|| waiting.pop_front()).find(|id| !self.answered.contains(id))
-        });
-        let id = id.or(given.filter(|_| name.is_empty())).unwrap_or(name);
-        self.answered.insert(id.clone());
-        id
-    }
-
-    /// The same in every reading of the same conversation, however it goes on.
-    fn mint(&mut self) -> String {
-        let mut number = self.calls;
-        loop {
-            let id = format!("call_{number}");
-            if self.taken.insert(id.clone()) {
-                return id;
-            }
-            number += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_that_restart_with_every_answer_do_not_collide() {
-        let mut ids = Ids { taken: ["a".to_owned()].into(), ..Ids::default() };
-        let first = ids.call(Some("a".into()), "f");
-        assert_eq!(ids.result(Some("a".into()), "f".into()), first);
-        let second = ids.call(Some("a".into()), "f");
-        assert_ne!(first, second);
-        assert_eq!(ids.result(Some("a".into()), "f".into()), second);
-    }
-
-    #[test]
-    fn results_without_ids_are_matched_by_name_and_order() {
-        let mut ids = Ids { taken: ["call_2".to_owned()].into(), ..Ids::default() };
-        let [f1, g, f2] = [ids.call(None, "f"), ids.call(Some("call_2".into()), "g"), ids.call(None, "f")];
-        assert_eq!(BTreeSet::from([&f1, &g, &f2]).len(), 3);
-        assert_eq!(ids.result(None, "g".into()), g);
-        assert_eq!(ids.result(None, "f".into()), f1);
-        assert_eq!(ids.result(None, "f".into()), f2);
-        assert_eq!(ids.result(None, "f".into()), "f");
-    }
-
-    #[test]
-    fn a_result_with_an_id_leaves_the_others_of_its_name_waiting() {
-        let mut ids = Ids::default();
-        let [a, b] = [ids.call(Some("a".into()), "f"), ids.call(Some("b".into()), "f")];
-        assert_eq!(ids.result(Some("a".into()), "f".into()), a);
-        assert_eq!(ids.result(None, "f".into()), b);
-    }
 
     #[test]
     fn a_foreign_seal_survives_a_client_that_encodes_it_anew() {

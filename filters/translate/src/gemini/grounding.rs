@@ -82,9 +82,15 @@ struct Cited<'a> {
     title: Option<Text<'a>>,
 }
 
-/// What was cited of one choice already: Google repeats it with every chunk.
+/// A citation, and where in the text it is, in bytes.
+type Found = (Citation, Option<(usize, usize)>);
+
+/// What was cited of one choice already, by source, title and place: Google repeats it with every
+/// chunk.
 #[derive(Default)]
-pub(super) struct Seen(BTreeSet<(Option<String>, Option<String>, Option<(u64, u64)>)>);
+pub(super) struct Seen(BTreeSet<Key>);
+
+type Key = (Option<String>, Option<String>, Option<(u64, u64)>);
 
 impl Seen {
     /// The citations in either member that are new, over the text so far.
@@ -94,7 +100,7 @@ impl Seen {
         citations: Option<&RawValue>,
         text: &str,
     ) -> Vec<Citation> {
-        let mut found: Vec<(Citation, Option<(usize, usize)>)> = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         if let Some(grounding) = grounding.and_then(|raw| serde_json::from_str(raw.get()).ok()) {
             grounded(&grounding, text, &mut found);
         }
@@ -117,7 +123,7 @@ impl Seen {
 }
 
 /// Each support names its sources; a source that no support names stands for the whole answer.
-fn grounded(grounding: &Grounding<'_>, text: &str, found: &mut Vec<(Citation, Option<(usize, usize)>)>) {
+fn grounded(grounding: &Grounding<'_>, text: &str, found: &mut Vec<Found>) {
     let chunks = grounding.grounding_chunks.as_deref().unwrap_or_default();
     let mut named = BTreeSet::new();
     for support in grounding.grounding_supports.iter().flatten() {
@@ -134,7 +140,7 @@ fn grounded(grounding: &Grounding<'_>, text: &str, found: &mut Vec<(Citation, Op
     found.extend(rest.filter_map(|(_, chunk)| Some((chunk.citation()?, None))));
 }
 
-fn cited(citations: Citations<'_>, found: &mut Vec<(Citation, Option<(usize, usize)>)>) {
+fn cited(citations: Citations<'_>, found: &mut Vec<Found>) {
     let lists = citations.citations.into_iter().chain(citations.citation_sources);
     for Cited { start_index, end_index, uri, title } in lists.flatten() {
         let citation = Citation { url: Text::said(uri), title: Text::said(title), ..Citation::default() };

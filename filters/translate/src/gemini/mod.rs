@@ -7,6 +7,7 @@ mod error;
 mod fields;
 mod finish;
 mod grounding;
+mod ids;
 mod logprobs;
 mod members;
 mod model;

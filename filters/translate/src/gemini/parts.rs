@@ -232,7 +232,8 @@ impl<'a> Writer<'a, '_> {
             Source::Url(url) => url.as_str(),
         };
         let googles = GOOGLES.iter().any(|start| url.starts_with(start));
-        if !googles && !(url.starts_with("https://") && self.model.fetches_urls()) {
+        let fetched = googles || (url.starts_with("https://") && self.model.fetches_urls());
+        if !fetched {
             self.losses.lose("messages", "has a file that Gemini cannot fetch: send its bytes in base64")?;
             return Ok(None);
         }

@@ -82,19 +82,19 @@ pub(super) fn read_config(raw: &RawValue, request: &mut Request) -> Result<(), R
 
 fn choose(calling: Calling, request: &mut Request) -> Result<(), Refusal> {
     let allowed = calling.allowed_function_names.unwrap_or_default();
-    request.choice = match calling.mode.unwrap_or_default().to_ascii_uppercase().as_str() {
-        "" | "MODE_UNSPECIFIED" => None,
-        "AUTO" | "VALIDATED" => Some(ToolChoice::Auto),
-        "NONE" => Some(ToolChoice::None),
-        "ANY" if allowed.len() == 1 => return Ok(request.choice = allowed.into_iter().next().map(ToolChoice::Named)),
-        "ANY" => Some(ToolChoice::Required),
+    request.choice = match (calling.mode.unwrap_or_default().to_ascii_uppercase().as_str(), &*allowed) {
+        ("" | "MODE_UNSPECIFIED", _) => None,
+        ("AUTO" | "VALIDATED", _) => Some(ToolChoice::Auto),
+        ("NONE", _) => Some(ToolChoice::None),
+        ("ANY", [one]) => Some(ToolChoice::Named(one.clone())),
+        ("ANY", _) => Some(ToolChoice::Required),
         _ => {
             let path = "toolConfig.functionCallingConfig.mode";
             return Err(invalid(path, "must be `AUTO`, `ANY`, `NONE` or `VALIDATED`"));
         }
     };
     // Nobody else can allow some of the functions: the others are not offered.
-    if !allowed.is_empty() {
+    if !allowed.is_empty() && !matches!(request.choice, Some(ToolChoice::Named(_))) {
         request.tools.retain(|tool| !matches!(tool, Tool::Function { name, .. } if !allowed.contains(name)));
     }
     Ok(())

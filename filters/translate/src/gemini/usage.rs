@@ -1,5 +1,6 @@
 //! Tokens as Gemini counts them.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tollgate_api::{Cost, Tier, Usage, UsageSource};
@@ -90,18 +91,43 @@ pub(super) fn shown(data: &str) -> Option<&str> {
     #[serde(rename_all = "camelCase")]
     struct Chunk<'a> {
         candidates: Option<Vec<Candidate>>,
-        prompt_feedback: Option<serde::de::IgnoredAny>,
+        prompt_feedback: Option<IgnoredAny>,
         #[serde(borrow)]
         usage_metadata: Option<&'a RawValue>,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Candidate {
-        finish_reason: Option<serde::de::IgnoredAny>,
+    // Most chunks say neither, and need no second reading.
+    if !data.contains("finishReason") && !data.contains("promptFeedback") {
+        return None;
     }
     let chunk: Chunk<'_> = serde_json::from_str(data).ok()?;
-    let ended = chunk.candidates.iter().flatten().any(|candidate| candidate.finish_reason.is_some());
+    let ended = chunk.candidates.iter().flatten().any(Candidate::ended);
     chunk.usage_metadata.filter(|_| ended || chunk.prompt_feedback.is_some()).map(RawValue::get)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate {
+    content: Option<Content>,
+    finish_reason: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    parts: Option<Vec<Part>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part {
+    executable_code: Option<IgnoredAny>,
+}
+
+impl Candidate {
+    /// Whether it said why it stopped, and means it: code that is yet to run is not the end.
+    fn ended(&self) -> bool {
+        let parts = self.content.as_ref().and_then(|content| content.parts.as_deref()).unwrap_or_default();
+        self.finish_reason.is_some() && parts.last().is_none_or(|part| part.executable_code.is_none())
+    }
 }
 
 /// The `usageMetadata` member, written, with what it cost: Google's clients pass over members that
@@ -235,6 +261,8 @@ mod tests {
         let last = r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1}}"#;
         assert_eq!(shown(last), Some(r#"{"promptTokenCount":1}"#));
         assert_eq!(shown(r#"{"candidates":[{"index":0}],"usageMetadata":{"promptTokenCount":1}}"#), None);
+        let runs = r#"{"candidates":[{"content":{"parts":[{"executableCode":{}}]},"finishReason":"STOP"}],"usageMetadata":{}}"#;
+        assert_eq!(shown(runs), None);
         let blocked = r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{}}"#;
         assert_eq!(shown(blocked), Some("{}"));
     }

@@ -3,10 +3,11 @@
 mod answers;
 mod converse;
 mod exchanges;
-mod interactions;
-mod messages;
 #[path = "../frames/mod.rs"]
 mod frames;
+mod gemini;
+mod interactions;
+mod messages;
 #[path = "../plain/mod.rs"]
 mod plain;
 mod requests;

@@ -205,6 +205,7 @@ fn recorded_streams_are_translated_the_same_however_they_are_cut() {
         (Dialect::OpenAi, "groq", "/chat/completions"),
         (Dialect::OpenAi, "deepseek", "/chat/completions"),
         (Dialect::Anthropic, "anthropic", "/messages"),
+        (Dialect::Gemini, "gemini", ":streamGenerateContent"),
     ] {
         let recordings = streams(vendor, path);
         for recording in &recordings {
