@@ -19,6 +19,18 @@ const KEPT_ELSEWHERE: [&str; 3] = ["conversation", "previous_response_id", "prom
 /// What a client of another surface would miss in the answer.
 const REFUSED: [&str; 5] = ["audio", "function_call", "functions", "modalities", "web_search_options"];
 
+/// What means nothing to another vendor, or something else.
+const OURS: [&str; 8] = [
+    "background",
+    "include",
+    "max_tool_calls",
+    "moderation",
+    "prompt_cache_options",
+    "reasoning",
+    "stream_options",
+    "truncation",
+];
+
 /// What is passed on to a vendor: Responses' own members, and those that Chat Completions shares.
 const PASSED: [&str; 15] = [
     "background",
@@ -73,7 +85,13 @@ pub(crate) fn leave(request: &mut Request, losses: &mut Losses) -> Result<(), Re
         }
     }
     request.tools.retain(|tool| !matches!(tool, Tool::Hosted(_)));
+    request.unknown.retain(|name, value| !OURS.contains(&name.as_str()) && !is_compaction(name, value));
     Ok(())
+}
+
+/// Whether it is OpenAI's way to shorten a long conversation, a list; Anthropic's is an object.
+fn is_compaction(name: &str, value: &Json) -> bool {
+    name == "context_management" && !value.is_object()
 }
 
 /// Refuses what cannot be said in a Responses request.
@@ -103,7 +121,7 @@ pub(super) fn kept(unknown: &Members) -> BTreeMap<&str, &Json> {
     let ours = |name: &str, value: &Json| match name {
         // Chat Completions and Anthropic have members of these names that mean something else.
         "stream_options" => value.text().contains("include_obfuscation"),
-        "context_management" => !value.is_object(),
+        "context_management" => is_compaction(name, value),
         _ => true,
     };
     let passes = |name: &str, value: &Json| PASSED.contains(&name) && ours(name, value);

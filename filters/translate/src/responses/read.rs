@@ -100,6 +100,11 @@ fn sampling(object: &mut Object<'_>) -> Result<Sampling, Refusal> {
         temperature: object.take("temperature")?,
         top_p: object.take("top_p")?,
         logprobs: object.take("top_logprobs")?.filter(|count| *count > 0),
+        // OpenAI has none of these; servers of open models do, and so do other vendors.
+        top_k: object.take("top_k")?,
+        frequency_penalty: object.take("frequency_penalty")?,
+        presence_penalty: object.take("presence_penalty")?,
+        seed: object.take("seed")?,
         ..Sampling::default()
     })
 }

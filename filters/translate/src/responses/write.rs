@@ -120,9 +120,10 @@ enum WireFormat<'a> {
 /// Writes a request.
 pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Vec<u8>, Refusal> {
     members::refuse(request, losses)?;
-    let reasoning = reasoning(request);
-    let sealed = reasoning.contains_key("effort");
     let (instructions, input) = conversation(request, losses)?;
+    let reasoning = reasoning(request);
+    // Models that do not reason refuse to be asked for seals; newer ones give them unasked.
+    let sealed = reasoning.contains_key("effort") || input.iter().any(|item| matches!(item, Item::Reasoning { .. }));
     let tools = tools(&request.tools, losses)?;
     let has_tools = !tools.is_empty();
     let unknown = members::kept(&request.unknown);

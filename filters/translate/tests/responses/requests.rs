@@ -179,6 +179,7 @@ fn thinking_comes_back_to_its_vendor_and_to_no_other() {
     ]);
     assert_eq!(openai["input"].as_array().expect("items")[1..3], *expected.as_array().expect("items"));
     assert_eq!(openai["input"].as_array().map(Vec::len), Some(4));
+    assert_eq!(openai["include"], json!(["reasoning.encrypted_content"]), "who brings seals wants more of them");
 }
 
 #[test]
@@ -303,6 +304,21 @@ fn what_openai_runs_is_refused_elsewhere_unless_it_may_be_dropped() {
         Some(3),
         "at home all go on"
     );
+}
+
+#[test]
+fn what_only_responses_knows_is_not_sent_to_another() {
+    let body = json!({
+        "include": ["reasoning.encrypted_content"], "truncation": "auto", "max_tool_calls": 3, "background": false,
+        "reasoning": {"summary": "auto"}, "stream_options": {"include_obfuscation": false},
+        "context_management": [{"type": "compaction"}], "metadata": {"team": "x"},
+    });
+    let chat = to(Dialect::OpenAi, body.clone()).expect("it can be said");
+    let anthropic = to(Dialect::Anthropic, body.clone()).expect("it can be said");
+    for name in body.as_object().expect("an object").keys().filter(|name| *name != "metadata") {
+        assert!(chat[name].is_null() && anthropic[name].is_null(), "{name}");
+    }
+    assert_eq!(chat["metadata"], json!({"team": "x"}));
 }
 
 #[test]
