@@ -39,6 +39,32 @@ struct Then {
     body: Option<String>,
 }
 
+/// A cassette of Envoy's.
+#[derive(Deserialize)]
+struct Cassette {
+    interactions: Vec<Interaction>,
+}
+
+#[derive(Deserialize)]
+struct Interaction {
+    request: Asked,
+    response: Answered,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    url: String,
+    #[serde(default)]
+    body: String,
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    code: u16,
+    #[serde(default)]
+    body: String,
+}
+
 impl Exchange {
     /// Whether the answer is a stream.
     pub(crate) fn streamed(&self) -> bool {
@@ -59,6 +85,17 @@ pub(crate) fn recorded(vendor: &str, path_end: &str) -> Vec<Exchange> {
     let exchanges: Vec<_> =
         files.iter().flat_map(|file| exchanges_in(file)).filter(|exchange| exchange.path.ends_with(path_end)).collect();
     assert!(!exchanges.is_empty(), "no recordings of {vendor}");
+    exchanges
+}
+
+/// Every exchange of Envoy's collection, which is OpenAI's alone, whose URL ends so.
+pub(crate) fn recorded_by_envoy(path_end: &str) -> Vec<Exchange> {
+    let mut files = Vec::new();
+    walk(&fixtures().join("envoy-ai-gateway"), &mut files);
+    files.sort();
+    let all = files.iter().flat_map(|file| interactions_in(file));
+    let exchanges: Vec<_> = all.filter(|exchange| exchange.path.ends_with(path_end)).collect();
+    assert!(!exchanges.is_empty(), "no recordings of {path_end}");
     exchanges
 }
 
@@ -108,4 +145,19 @@ fn exchanges_in(file: &Path) -> Vec<Exchange> {
         }
     };
     documents.map(read).collect()
+}
+
+fn interactions_in(file: &Path) -> Vec<Exchange> {
+    let text = fs::read_to_string(file).expect("a recording");
+    let options = serde_saphyr::options! { budget: None };
+    let Cassette { interactions } = serde_saphyr::from_str_with_options(&text, options)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let exchange = |Interaction { request, response }| Exchange {
+        file: file.display().to_string(),
+        path: request.url,
+        request: request.body,
+        status: response.code,
+        answer: response.body,
+    };
+    interactions.into_iter().map(exchange).collect()
 }

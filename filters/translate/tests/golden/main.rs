@@ -1,6 +1,7 @@
 //! Real traffic, recorded, through both dialects.
 
 mod answers;
+mod chat;
 mod exchanges;
 #[path = "../plain/mod.rs"]
 mod plain;
