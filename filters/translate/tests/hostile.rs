@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use tollgate_translate::embeddings::{self, Encoding, Wants};
 use tollgate_translate::neutral::Request;
 use tollgate_translate::{Accent, AnswerHead, Dialect, Losses};
 
@@ -146,6 +147,10 @@ fn head() -> AnswerHead {
 
 /// Sends a text through everything that reads.
 fn swallow(text: &str) {
+    for dialect in [Dialect::OpenAi, Dialect::Gemini, Dialect::Converse] {
+        let wants = Wants { encoding: Some(Encoding::Base64), ..Wants::default() };
+        let _ = embeddings::answer(dialect, text.to_owned().into(), &wants);
+    }
     for dialect in BOTH {
         let mut events = Vec::new();
         let _ = dialect.whole(text.as_bytes(), &mut events);

@@ -2,6 +2,7 @@
 
 mod answers;
 mod chat;
+mod embeddings;
 mod exchanges;
 #[path = "../plain/mod.rs"]
 mod plain;
