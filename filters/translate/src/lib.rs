@@ -9,6 +9,7 @@ mod complaint;
 mod converse;
 mod depth;
 pub mod dialect;
+pub mod embeddings;
 mod foreign;
 mod frames;
 mod freeform;

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tollgate_api::{Citation, Event, Seal, Sealer, StopReason, Usage};
-use tollgate_translate::{AnswerHead, Dialect, Losses};
+use tollgate_translate::embeddings::{self, Encoding, Wants};
+use tollgate_translate::neutral::Request;
+use tollgate_translate::{Accent, AnswerHead, Dialect, Losses};
 
 use plain::plain;
 
 /// The members that some reader looks at: random objects are made of them, so that they get far.
-const MEMBERS: [&str; 70] = [
+const MEMBERS: [&str; 94] = [
     "model",
     "messages",
     "role",
@@ -83,9 +85,33 @@ const MEMBERS: [&str; 70] = [
     "logprobsResult",
     "partialArgs",
     "executableCode",
+    "annotations",
+    "audio",
+    "citations",
+    "custom",
+    "extra_content",
+    "file",
+    "format",
+    "function_call",
+    "functions",
+    "google",
+    "images",
+    "input_audio",
+    "logprobs",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "search_results",
+    "service_tier",
+    "thought_signature",
+    "timings",
+    "top_logprobs",
+    "url_citation",
+    "verbosity",
+    "x_groq",
 ];
 
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 30] = [
     "",
     "user",
     "assistant",
@@ -108,6 +134,14 @@ const WORDS: [&str; 22] = [
     "message_delta",
     "input_json_delta",
     "data:image/png;base64,AA",
+    "custom",
+    "input_audio",
+    "file",
+    "flex",
+    "reasoning.text",
+    "reasoning.encrypted",
+    "google-gemini-v1",
+    "url_citation",
 ];
 
 fn value() -> impl Strategy<Value = Value> {
@@ -135,6 +169,10 @@ fn head() -> AnswerHead {
 /// Sends a text through everything that reads.
 fn swallow(text: &str) {
     Dialect::ALL.into_iter().for_each(|dialect| swallow_as(dialect, text));
+    for dialect in [Dialect::OpenAi, Dialect::Gemini, Dialect::Converse] {
+        let wants = Wants { encoding: Some(Encoding::Base64), ..Wants::default() };
+        let _ = embeddings::answer(dialect, text.to_owned().into(), &wants);
+    }
 }
 
 fn swallow_as(dialect: Dialect, text: &str) {
@@ -153,6 +191,13 @@ fn swallow_as(dialect: Dialect, text: &str) {
     let Ok(request) = dialect.read(text.as_bytes(), &[], &mut Losses::default()) else { return };
     for other in Dialect::ALL {
         if let Ok(body) = other.write(&request, &mut Losses::default()) {
+            assert!(serde_json::from_slice::<Value>(&body).is_ok(), "{text}");
+        }
+    }
+    // What is long is told in one accent: the time that is measured is not fifteen times its own.
+    for accent in Accent::ALL.into_iter().filter(|_| text.len() < 10_000) {
+        let spoken = Request { accent, ..request.clone() };
+        if let Ok(body) = Dialect::OpenAi.write(&spoken, &mut Losses::default()) {
             assert!(serde_json::from_slice::<Value>(&body).is_ok(), "{text}");
         }
     }

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::accent::Asks;
 use crate::anthropic;
+use crate::json::Json;
 use crate::neutral::{Effort, Reasoning, Request, ToolChoice};
 
 /// The members that say it.
 #[derive(Default, Serialize)]
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_effort: Option<Effort>,
     /// Groq's: apart from the answer, rather than within it.
@@ -19,7 +20,7 @@ pub(super) struct Asked {
     reasoning: Option<ReasoningMember>,
     /// DeepSeek's and Z.AI's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    thinking: Option<Switch>,
+    thinking: Option<Thinking<'a>>,
 }
 
 #[derive(Serialize)]
@@ -31,9 +32,13 @@ enum ReasoningMember {
 }
 
 #[derive(Serialize)]
-struct Switch {
-    #[serde(rename = "type")]
-    kind: &'static str,
+#[serde(untagged)]
+enum Thinking<'a> {
+    Switch {
+        #[serde(rename = "type")]
+        kind: &'static str,
+    },
+    Given(&'a Json),
 }
 
 /// What is wanted.
@@ -77,10 +82,14 @@ impl Wish {
 }
 
 /// Asks for the effort that the request wants.
-pub(super) fn asked(request: &Request) -> Asked {
+pub(super) fn asked(request: &Request) -> Asked<'_> {
     let wish = Wish::of(request);
     let forced = matches!(request.choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
     match request.accent.row().asks {
+        Asks::EffortOrAsGiven => match &request.reasoning {
+            Some(Reasoning::Thinking(given)) => Asked { thinking: Some(Thinking::Given(given)), ..Asked::default() },
+            _ => Asked { reasoning_effort: wish.effort(), ..Asked::default() },
+        },
         Asks::Effort => Asked { reasoning_effort: wish.effort(), ..Asked::default() },
         Asks::EffortAndFormat => Asked {
             reasoning_effort: wish.effort(),
@@ -112,6 +121,6 @@ pub(super) fn asked(request: &Request) -> Asked {
     }
 }
 
-fn switched(kind: &'static str, reasoning_effort: Option<Effort>) -> Asked {
-    Asked { thinking: Some(Switch { kind }), reasoning_effort, ..Asked::default() }
+fn switched(kind: &'static str, reasoning_effort: Option<Effort>) -> Asked<'static> {
+    Asked { thinking: Some(Thinking::Switch { kind }), reasoning_effort, ..Asked::default() }
 }

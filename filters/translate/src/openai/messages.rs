@@ -161,23 +161,24 @@ struct Scribe<'a, 'l> {
 }
 
 impl<'a> Scribe<'a, '_> {
-    /// A user's turn: one message per tool result, and one for the rest. A result is text alone:
-    /// what else a tool gave follows it in the user's name.
+    /// A user's turn: one message per tool result, and one for the rest. Where a result is text
+    /// alone, what else a tool gave follows it in the user's name.
     fn user(&mut self, turn: &'a Turn, messages: &mut Vec<Message<'a>>) -> Result<(), Refusal> {
+        let row = self.accent.row();
         let mut rest = Vec::new();
         for part in &turn.parts {
             let Content::ToolResult { id, parts, .. } = &part.content else { continue };
-            let (texts, others): (Vec<_>, Vec<_>) =
-                parts.iter().partition(|part| matches!(part.content, Content::Text(_)));
-            let mut texts = self.parts(texts)?;
-            if let Some(last) = texts.last_mut() {
+            let fits = |part: &&Part| row.rich_results || matches!(part.content, Content::Text(_));
+            let (fitting, others): (Vec<_>, Vec<_>) = parts.iter().partition(fits);
+            let mut content = self.parts(fitting)?;
+            if let Some(last) = content.last_mut() {
                 last.cache_control = last.cache_control.or(self.cache(part));
             }
             rest.extend(self.parts(others)?);
             messages.push(Message {
                 role: "tool",
-                tool_call_id: Some(call_id(self.accent.row().ids, id)),
-                content: Some(said(texts).unwrap_or(Said::Text(""))),
+                tool_call_id: Some(call_id(row.ids, id)),
+                content: Some(said(content).unwrap_or(Said::Text(""))),
                 ..Message::default()
             });
         }

@@ -161,13 +161,13 @@ pub(crate) fn folder_files(folder: &str) -> Vec<(String, String)> {
     files.iter().map(|file| (file.display().to_string(), fs::read_to_string(file).expect("a recording"))).collect()
 }
 
-fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/fixtures");
     assert!(root.is_dir(), "no recordings: {} is missing", root.display());
     root
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of recordings") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {

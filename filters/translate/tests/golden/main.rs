@@ -1,7 +1,10 @@
 //! Real traffic, recorded, through both dialects.
 
 mod answers;
+mod chat;
 mod converse;
+mod embeddings;
+mod envoy;
 mod exchanges;
 #[path = "../frames/mod.rs"]
 mod frames;

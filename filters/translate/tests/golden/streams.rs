@@ -204,6 +204,8 @@ fn recorded_streams_are_translated_the_same_however_they_are_cut() {
     for (dialect, vendor, path) in [
         (Dialect::OpenAi, "groq", "/chat/completions"),
         (Dialect::OpenAi, "deepseek", "/chat/completions"),
+        (Dialect::OpenAi, "mistral", "/chat/completions"),
+        (Dialect::OpenAi, "openrouter", "/chat/completions"),
         (Dialect::Anthropic, "anthropic", "/messages"),
         (Dialect::Gemini, "gemini", ":streamGenerateContent"),
     ] {

@@ -40,6 +40,8 @@ pub(super) struct Row {
     pub(super) ids: Ids,
     /// How sounds and files are attached.
     pub(super) attaches: Attaches,
+    /// Whether a tool's result may hold more than text.
+    pub(super) rich_results: bool,
     /// What OpenAI takes and it does not.
     lacks: &'static [&'static str],
     /// What it takes and OpenAI does not.
@@ -90,6 +92,8 @@ pub(super) enum Seals {
 pub(super) enum Asks {
     /// By `reasoning_effort` alone.
     Effort,
+    /// The same, and what was said in Anthropic's `thinking` is passed on: for another gateway.
+    EffortOrAsGiven,
     /// By `reasoning_effort`, and `reasoning_format` so that it is told apart from the answer.
     EffortAndFormat,
     /// By `reasoning_effort`, and `reasoning: {enabled: false}` for none.

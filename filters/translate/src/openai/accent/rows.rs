@@ -147,6 +147,7 @@ const PLAIN: Row = Row {
     other_tiers: false,
     ids: Ids::Free,
     attaches: Attaches::Bytes,
+    rich_results: false,
     lacks: &["custom"],
     also: &[],
 };
@@ -158,9 +159,11 @@ pub(super) static GENERIC: Row = Row {
     cap: Cap::MaxCompletionTokens,
     given_back: GivenBack::Blocks,
     seals: Seals::Any,
+    asks: Asks::EffortOrAsGiven,
     tiers: OPENAI_TIERS,
     other_tiers: true,
     attaches: Attaches::BytesAndPlaces,
+    rich_results: true,
     also: &[SAMPLERS, GROQS, MISTRALS, OPENROUTERS, TOGETHERS, VLLMS, LLAMACPPS, ZAIS, XAIS],
     ..PLAIN
 };
@@ -321,6 +324,7 @@ pub(super) static LLAMACPP: Row = Row {
     name: "llamacpp",
     vendor: "llama.cpp",
     given_back: GivenBack::Content,
+    rich_results: true,
     also: &[SAMPLERS, LLAMACPPS],
     ..PLAIN
 };
