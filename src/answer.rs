@@ -10,7 +10,8 @@ use http::{HeaderName, HeaderValue, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
-use tollgate_api::{Code, Event, Framing, Money, Outcome, Refusal, Usage};
+use tollgate_api::{Code, Event, Framing, Money, Outcome, Refusal, Surface, Usage};
+use tollgate_translate::embeddings::{self, Wants};
 use tollgate_translate::{Dialect, Failure, Phase};
 
 use crate::attempt::{Begun, Stream};
@@ -47,12 +48,29 @@ async fn deliver_whole(
     session: &mut Session,
     tally: &mut Tally,
 ) -> Result<(), End> {
-    meter_whole(endpoint, &body, tally).await;
-    let body = speak(endpoint, body, tally)?;
+    let body = match tally.surface() {
+        Surface::Embeddings => meter_vectors(endpoint, body, tally).await?,
+        _ => {
+            meter_whole(endpoint, &body, tally).await;
+            speak(endpoint, body, tally)?
+        }
+    };
     tally.close(Outcome::Answered, 200);
     tally.trail.sends(&body);
     tally.ended_on_disk().await?;
     reply::whole(session, 200, "application/json", headers(tally), body).await.map_err(End::gone)
+}
+
+/// Vectors, as the client wants them written. What they used is what was read: nothing is said.
+async fn meter_vectors(endpoint: &Arc<Endpoint>, body: Bytes, tally: &mut Tally) -> Result<Bytes, End> {
+    let estimate = estimate::stream(tally, 0).await;
+    let wants = tally.exchange.as_ref().map(|exchange| Wants::of(&exchange.call, estimate.prompt()));
+    let read = embeddings::answer(endpoint.dialect(Surface::Embeddings), body, &wants.unwrap_or_default());
+    let (body, usage) = read.map_err(|garbage| {
+        End::Refused(Refusal::new(Code::UpstreamGarbage, format!("{}: {garbage}", endpoint.name)))
+    })?;
+    tally.metered(usage.unwrap_or(estimate), endpoint);
+    Ok(body)
 }
 
 /// What a whole answer used: what its vendor says, or else an estimate.
@@ -158,6 +176,10 @@ fn cut(endpoint: &Endpoint, tally: &mut Tally) {
 pub(crate) async fn read_on(answering: Answering, tally: &mut Tally) -> End {
     let Answering { endpoint, begun } = answering;
     match begun {
+        Begun::Whole(body) if tally.surface() == Surface::Embeddings => {
+            // What cannot be read has been paid for all the same, as far as is known.
+            let _ = meter_vectors(&endpoint, body, tally).await;
+        }
         Begun::Whole(body) => meter_whole(&endpoint, &body, tally).await,
         Begun::Stream(mut stream) => {
             if let Some(drain) = tally.drain() {

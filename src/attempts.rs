@@ -12,7 +12,7 @@ use memchr::memmem;
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
 use tollgate_api::{AttemptHead, Call, Code, Edit, Edits, Exchange, Refusal, Seal, Surface};
-use tollgate_translate::{Upstream, splice};
+use tollgate_translate::{Losses, Upstream, embeddings, splice};
 
 use crate::attempt::{Begun, Try, attempt};
 use crate::clock;
@@ -160,6 +160,11 @@ async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) ->
     let call = &exchange.call;
     let capped = cap.and_then(|cap| capped(endpoint, exchange, cap));
     let edits = capped.as_ref().unwrap_or(&exchange.edits);
+    if call.surface == Surface::Embeddings {
+        let mut losses = Losses::new(call.drop_unsupported);
+        let body = embeddings::request(endpoint.dialect(call.surface), call, edits, &endpoint.model, &mut losses);
+        return Ok(Said { body: body.map_err(Fail::Unsayable)?, dropped: losses.dropped() });
+    }
     let foreign = foreign_turns(call, edits);
     if endpoint.speaks(call.surface) && !matches!(foreign, Foreign::Rewrite) {
         let mut edits = Cow::Borrowed(edits);

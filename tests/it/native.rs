@@ -154,3 +154,25 @@ fn a_cut_answer_of_a_vendors_own_path_has_no_end() {
     let answer = post(&world, "/v1/audio/speech", &[], br#"{"model":"only-cut","input":"x"}"#);
     assert_eq!((answer.status, answer.code()), (503, "all_endpoints_failed".into()));
 }
+
+#[test]
+fn vectors_come_as_the_client_wants_them_written_and_are_counted() {
+    let world = world();
+    let body = |encoding: &str| json!({"model": "only-north", "input": ["one", "two"], "dimensions": 3, "encoding_format": encoding});
+    let ask = |encoding: &str| post(&world, "/v1/embeddings", &[], body(encoding).to_string().as_bytes());
+    let (floats, packed) = (ask("float"), ask("base64"));
+    assert_eq!(floats.json()["data"].as_array().map(Vec::len), Some(2));
+    assert_eq!(floats.json()["data"][1]["embedding"].as_array().map(Vec::len), Some(3));
+    assert!(packed.json()["data"][0]["embedding"].is_string());
+    let line = world.line_of(&floats);
+    let tokens = floats.json()["usage"]["prompt_tokens"].clone();
+    assert_eq!((&line["surface"], &line["input_tokens"]), (&json!("embeddings"), &tokens));
+    assert_eq!((&line["output_tokens"], &line["usage"]), (&json!(0), &json!("reported")));
+}
+
+#[test]
+fn vectors_of_a_vendor_that_has_none_are_a_400_that_says_so() {
+    let world = world();
+    let answer = post(&world, "/v1/embeddings", &[], br#"{"model":"only-south","input":"x"}"#);
+    assert_eq!((answer.status, answer.code()), (400, "unsupported".into()));
+}

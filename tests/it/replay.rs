@@ -68,5 +68,4 @@ fn every_recording_says_the_same_on_every_surface_and_costs_what_it_says() {
         .expect("Python runs");
     let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{said}");
-    println!("{said}");
 }

@@ -119,12 +119,16 @@ class Trial:
         if one.choices_matter(recorded, self.surface):
             return
         mine = oracle.said(self.surface, one.stream, came)
-        if mine.failed != recorded.failed:
-            self.complain(f"failed: {mine.failed}, recorded {recorded.failed}")
-        if recorded.failed:
+        # A stream that has no end was cut, and must not look as if it had one.
+        failed = recorded.failed or (one.stream and not recorded.whole)
+        if mine.failed != failed:
+            self.complain(f"failed: {mine.failed}, recorded {failed}")
+        if failed:
             return
-        if mine.text != recorded.text:
-            self.complain(f"text {mine.text[:80]!r}, recorded {recorded.text[:80]!r}")
+        apart = self.surface in ("chat", "responses")
+        texts = [(said.text, said.refusal) if apart else said.text + said.refusal for said in (mine, recorded)]
+        if texts[0] != texts[1]:
+            self.complain(f"text {str(texts[0])[:80]}, recorded {str(texts[1])[:80]}")
         if mine.calls != recorded.calls:
             self.complain(f"calls {str(mine.calls)[:150]}, recorded {str(recorded.calls)[:150]}")
         if recorded.usage and mine.usage != shown(self.surface, recorded.usage):
@@ -139,6 +143,8 @@ class Trial:
             self.complain("a whole answer was changed on its way")
         if one.stream:
             theirs = list(oracle.events(one.kind, one.body))
+            if one.kind != "chat" and theirs[-1][1] is None:
+                theirs.pop()  # an end mark that some vendors add and this format does not have
             ours = [(name, without_cost(event)) for name, event in oracle.events(one.kind, came)]
             if ours[: len(theirs)] != [(name, without_cost(event)) for name, event in theirs]:
                 self.complain("a stream was changed on its way")
@@ -202,6 +208,8 @@ def main():
         print(trial.name(), "|", "; ".join(trial.complaints)[:400])
     for pair, count in sorted(by_pair.items()):
         print(f"{pair[0]} as {pair[1]}: {count} wrong")
+    if not os.environ.get("KINDS") and len(trials) < 15_000:
+        sys.exit(f"only {len(trials)} trials: recordings are missing")
     print(f"{len(trials)} trials of {len(numbered)} recordings, {len(wrong)} wrong")
     sys.exit(bool(wrong))
 

@@ -16,6 +16,8 @@ class Odd(Exception):
 @dataclass
 class Said:
     text: str = ""
+    # What OpenAI's surfaces have a member of its own for; elsewhere it is text.
+    refusal: str = ""
     calls: list = field(default_factory=list)  # (name, arguments as a value)
     # Fresh input, read from cache, written to it, output with its reasoning; None where nobody says.
     usage: tuple | None = None
@@ -72,7 +74,8 @@ def arguments(text):
     try:
         value = json.loads(text) if text and text.strip() else {}
     except json.JSONDecodeError:
-        return {"broken": text}
+        # Where only an object will do, what a model left unfinished is handed on as a text.
+        return {"unparsed_arguments": text}
     return {} if value is None else value
 
 
@@ -103,6 +106,7 @@ def chat(out, events, stream):
                 continue
             delta = (choice.get("delta") if stream else choice.get("message")) or {}
             out.text += content_of(delta.get("content"))
+            out.refusal += delta.get("refusal") or ""
             for place, call in enumerate(delta.get("tool_calls") or []):
                 chat_call(calls, order, call, place, stream)
         if event.get("usage"):
@@ -178,6 +182,8 @@ def responses(out, events, stream):
             out.whole = True
         elif kind == "response.output_text.delta":
             out.text += event.get("delta") or ""
+        elif kind == "response.refusal.delta":
+            out.refusal += event.get("delta") or ""
         elif kind == "response.output_item.done":
             done.append(event["item"])
         elif kind in ("response.completed", "response.incomplete"):
@@ -188,6 +194,7 @@ def responses(out, events, stream):
     for item in done:
         if item.get("type") == "message" and not stream:
             out.text += "".join(one.get("text") or "" for one in item["content"] if one["type"] == "output_text")
+            out.refusal += "".join(one.get("refusal") or "" for one in item["content"])
         elif item.get("type") == "function_call":
             out.calls.append((item["name"], arguments(item.get("arguments"))))
         elif item.get("type") == "custom_tool_call":
@@ -219,6 +226,8 @@ def messages(out, events, stream):
             usage.update(event.get("usage") or {})
             out.whole = True
         elif kind == "message_start":
+            if blocks:
+                raise Odd("a second message in the middle of the first")
             usage.update(event["message"].get("usage") or {})
         elif kind == "content_block_start":
             blocks[event["index"]] = {**event["content_block"], "pieces": ""}
@@ -227,6 +236,7 @@ def messages(out, events, stream):
             block["text"] = block.get("text", "") + (delta.get("text") or "")
             block["pieces"] += delta.get("partial_json") or ""
         elif kind == "message_delta":
+            out.refusal += (event["delta"].get("stop_details") or {}).get("explanation") or ""
             usage.update({name: value for name, value in (event.get("usage") or {}).items() if value is not None})
         elif kind == "message_stop":
             out.whole = True
@@ -358,6 +368,8 @@ def converse(out, events, stream):
         if "toolUse" in block:
             call = block["toolUse"]
             out.calls.append((call["name"], arguments(block.get("pieces") or call.get("input"))))
+        elif "citationsContent" in block:
+            out.text += "".join(one.get("text") or "" for one in block["citationsContent"].get("content") or [])
         else:
             out.text += block.get("text") or ""
 

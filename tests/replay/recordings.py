@@ -108,6 +108,13 @@ def parsed(line):
         return None
 
 
+def first_answer(kind, events):
+    """Some files hold several answers, one after the other."""
+    ends = {"messages": ("message_stop",), "responses": ("response.completed", "response.incomplete")}
+    at = next((n for n, event in enumerate(events) if event.get("type") in ends.get(kind, ())), len(events))
+    return events[: at + 1]
+
+
 def of_chunks(file):
     """A stream without its framing: one event a line."""
     package = file.relative_to(FIXTURES).parts[2]
@@ -118,6 +125,7 @@ def of_chunks(file):
         kind = "chat" if any("choices" in one for one in events) else None
     if kind is None or not events:
         return None
+    events = first_answer(kind, events)
     named = kind in ("messages", "responses")
     text = "".join((f"event: {one.get('type')}\n" if named else "") + f"data: {json.dumps(one)}\n\n" for one in events)
     if kind == "chat":

@@ -16,7 +16,6 @@ pub(crate) static VENDOR: Vendor = Vendor {
     models: ["us.anthropic.claude-haiku-4-5-20251001-v1:0", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"],
     auth: Auth::Aws { service: "bedrock" },
     layout: Layout::Bedrock,
-    embeds: false,
     limits: &[],
     credential_errors: &["UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException"],
     money_errors: &[],

@@ -92,8 +92,10 @@ fn bedrock(operation: Operation<'_>, model: &str) -> Option<String> {
     Some(match operation {
         Operation::Generate { dialect: Dialect::Converse, stream: false } => format!("/model/{model}/converse"),
         Operation::Generate { dialect: Dialect::Converse, stream: true } => format!("/model/{model}/converse-stream"),
+        // Its vectors come of the older interface, which has a body for each maker's models.
+        Operation::Embed => format!("/model/{model}/invoke"),
         Operation::Other(path) => path.into(),
-        Operation::Generate { .. } | Operation::Embed | Operation::CountTokens => return None,
+        Operation::Generate { .. } | Operation::CountTokens => return None,
     })
 }
 
