@@ -44,5 +44,5 @@ mutate: ## 10,000 changes of an audit log: the auditor's own verifier finds ever
 	.venv/bin/python tests/audit/mutate.py --count 10000
 
 docs: ## Write what is generated: schemas, configuration reference, error reference, dashboards.
-	UPDATE=1 $(CARGO) test --locked -p tollgate-conf -p tollgate current
+	UPDATE=1 $(CARGO) test --locked -p tollgate-conf -p tollgate-vendors -p tollgate current
 	python3 grafana/generate.py
