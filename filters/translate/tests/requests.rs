@@ -264,7 +264,6 @@ fn what_anthropic_cannot_say_is_refused_by_name() {
         (json!({"modalities": ["text", "audio"]}), "modalities"),
         (json!({"audio": {"voice": "alloy"}}), "audio"),
         (json!({"response_format": {"type": "json_object"}}), "response_format"),
-        (json!({"tools": [{"type": "custom", "custom": {"name": "f"}}]}), "tools[0]"),
         (json!({"tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}), "tool_choice"),
         (
             json!({"messages": [{"role": "user", "content": [

@@ -60,6 +60,8 @@ enum Block<'a> {
 #[derive(Default)]
 struct Gathered<'a> {
     blocks: Vec<Block<'a>>,
+    /// Sources that came before any text: they go with the first.
+    early: Vec<&'a Citation>,
     /// Which block each call is.
     calls: BTreeMap<u32, usize>,
     usage: Usage,
@@ -73,6 +75,7 @@ pub(crate) fn assemble(head: &AnswerHead, events: &[Event], cost: Option<Cost>) 
     for event in events {
         gathered.take(event);
     }
+    gathered.cite_early();
     let (reason, stop_sequence) = gathered.stop.unwrap_or((StopReason::EndOfTurn, None));
     let message = Message {
         id: &head.id,
@@ -88,6 +91,15 @@ pub(crate) fn assemble(head: &AnswerHead, events: &[Event], cost: Option<Cost>) 
 }
 
 impl<'a> Gathered<'a> {
+    fn cite_early(&mut self) {
+        let early = std::mem::take(&mut self.early);
+        let texts = self.blocks.iter_mut().filter_map(|block| match block {
+            Block::Text { citations, .. } => Some(citations),
+            _ => None,
+        });
+        texts.take(1).for_each(|citations| citations.extend(&early));
+    }
+
     fn take(&mut self, event: &'a Event) {
         match event {
             Event::Text { choice: 0, text } => self.text(text),
@@ -103,11 +115,10 @@ impl<'a> Gathered<'a> {
                 self.blocks.push(Block::Call { id, name, arguments: String::new() });
             }
             Event::ToolArguments { choice: 0, index, json } => self.argue(*index, json),
-            Event::Cited { choice: 0, citation } => {
-                if let Some(Block::Text { citations, .. }) = self.blocks.last_mut() {
-                    citations.push(citation);
-                }
-            }
+            Event::Cited { choice: 0, citation } => match self.blocks.last_mut() {
+                Some(Block::Text { citations, .. }) => citations.push(citation),
+                _ => self.early.push(citation),
+            },
             Event::Stop { choice: 0, reason, sequence } => {
                 self.stop.get_or_insert((*reason, sequence.as_deref()));
             }

@@ -13,6 +13,9 @@ use super::words::{failure, stop_reason};
 use super::{citation, usage};
 use crate::dialect::{AnswerHead, Encode, Failure};
 
+/// Sources that are kept until there is text to cite them with.
+const EARLY_MAX: usize = 256;
+
 /// Writes one streamed answer.
 pub(crate) struct EventWriter {
     head: AnswerHead,
@@ -23,6 +26,8 @@ pub(crate) struct EventWriter {
     /// Blocks that began.
     blocks: u32,
     held: Held,
+    /// Sources that came before any text: they go with the first.
+    early: Vec<Citation>,
     usage: Option<(Usage, Option<Cost>)>,
     stop: Option<(StopReason, Option<String>)>,
     /// Whether the vendor refused in its own member.
@@ -48,6 +53,7 @@ impl EventWriter {
             open: Open::Nothing,
             blocks: 0,
             held: Held::default(),
+            early: Vec::new(),
             usage: None,
             stop: None,
             refused: false,
@@ -123,6 +129,15 @@ impl EventWriter {
         if let Open::Text { cited } = &mut self.open {
             *cited = true;
             self.delta("citations_delta", "citation", &citation::write(citation), out);
+        } else if self.early.len() < EARLY_MAX {
+            self.early.push(citation.clone());
+        }
+    }
+
+    /// The block of text ends, and with it what was cited before it began.
+    fn cite_early(&mut self, out: &mut Vec<u8>) {
+        for citation in std::mem::take(&mut self.early) {
+            self.delta("citations_delta", "citation", &citation::write(&citation), out);
         }
     }
 
@@ -199,6 +214,9 @@ impl EventWriter {
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {
+        if matches!(self.open, Open::Text { .. }) {
+            self.cite_early(out);
+        }
         let rest = match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => return,
             Open::Call { arguments, .. } => arguments.rest(),

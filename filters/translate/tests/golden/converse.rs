@@ -4,7 +4,7 @@ use aws_smithy_types::base64;
 use bytes::Bytes;
 use serde_json::Value;
 use tollgate_api::{Event, Tier, Usage, UsageSource};
-use tollgate_translate::neutral::{Content, Request};
+use tollgate_translate::neutral::{Content, Part, Request};
 use tollgate_translate::{AnswerHead, Dialect, Losses, Out, Phase, Relay};
 
 use crate::exchanges::{Exchange, chunk_files, recorded};
@@ -302,6 +302,11 @@ fn every_recorded_request_reads_and_writes_the_same() {
 fn every_recorded_request_crosses_to_others_and_comes_back() {
     for (file, mut request) in requests() {
         request.unknown.clear();
+        // A document that is plain text is text to others.
+        let is_document = |part: &Part| matches!(part.content, Content::Document { .. });
+        if request.turns.iter().flat_map(|turn| &turn.parts).any(is_document) {
+            continue;
+        }
         for other in [Dialect::OpenAi, Dialect::Anthropic] {
             let body = other.write(&request, &mut Losses::default()).expect("nothing that others lack");
             let mut over = other.read(&body, &[], &mut Losses::default()).expect("our own request reads");

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tollgate_api::{Event, StopReason, Usage};
+use tollgate_api::{Event, Seal, StopReason, Usage};
 use tollgate_translate::neutral::Reasoning;
 use tollgate_translate::{AnswerHead, Dialect, Losses, Out, Phase, Relay};
 
@@ -161,6 +161,12 @@ fn essence(events: &[Event]) -> Vec<Event> {
     let mut joined: Vec<Event> = Vec::new();
     let mut usage = None;
     let mut refused = false;
+    // What is cited before any text goes with the first text, after it.
+    let (before, rest) = events.split_at(events.iter().position(|e| matches!(e, Event::Text { .. })).unwrap_or(0));
+    let early = before.iter().filter(|event| matches!(event, Event::Cited { .. }));
+    let text = rest.iter().take_while(|event| matches!(event, Event::Text { .. })).count();
+    let others = before.iter().filter(|event| !matches!(event, Event::Cited { .. }));
+    let events = others.chain(&rest[..text]).chain(early).chain(&rest[text..]);
     for event in events {
         let event = match event.clone() {
             Event::Start { .. } | Event::End | Event::Logprobs { .. } | Event::Image { .. } => continue,
@@ -177,9 +183,14 @@ fn essence(events: &[Event]) -> Vec<Event> {
             }
             // Where a block begins, and with it what is cited, is not told apart.
             Event::Cited { choice, mut citation } => {
-                citation.cited = citation.cited.map(|(_, end)| (end, end));
+                citation.cited = None;
                 Event::Cited { choice, citation }
             }
+            // The seals of others are marked as theirs.
+            Event::Thinking { choice, text, seal } => {
+                Event::Thinking { choice, text, seal: seal.map(|seal| Seal::read(seal.data, seal.by)) }
+            }
+            Event::RedactedThinking { seal } => Event::RedactedThinking { seal: Seal::read(seal.data, seal.by) },
             Event::ToolArguments { json, choice, index } => {
                 let json = if json == "null" { "{}".into() } else { json };
                 Event::ToolArguments { choice, index, json }

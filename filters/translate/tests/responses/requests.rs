@@ -231,9 +231,9 @@ fn a_tool_with_plain_text_is_a_function_elsewhere_and_itself_at_home() {
     let chat = to(Dialect::OpenAi, body.clone()).expect("it can be said");
     let function = &chat["tools"][0]["function"];
     assert_eq!(function["parameters"]["required"], json!(["input"]));
-    assert!(
-        function["description"].as_str().is_some_and(|text| text.starts_with("Patches.") && text.ends_with("start: X"))
-    );
+    assert_eq!(function["description"], "Patches.");
+    let rule = &function["parameters"]["properties"]["input"]["description"];
+    assert!(rule.as_str().is_some_and(|text| text.ends_with("start: X")), "{rule}");
     assert_eq!(chat["messages"][1]["tool_calls"][0]["function"]["arguments"], "{\"input\":\"*** Begin\"}");
     assert_eq!(chat["tool_choice"]["function"]["name"], "patch");
     let anthropic = to(Dialect::Anthropic, body.clone()).expect("it can be said");

@@ -170,6 +170,8 @@ fn every_recorded_answer_of_anthropic_reaches_a_responses_client_whole() {
                     usage.cache_write += std::mem::take(&mut usage.cache_write_1h);
                     usage.tier = Tier::Standard;
                 }
+                // Nor has it the words of a source.
+                Event::Cited { citation, .. } => citation.quote = None,
                 _ => {}
             }
         }
