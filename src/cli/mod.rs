@@ -5,6 +5,7 @@ mod catalogue;
 mod check;
 mod demo;
 mod explain;
+mod import;
 mod init;
 mod key;
 mod manage;
@@ -60,6 +61,9 @@ enum Command {
     Demo(demo::Demo),
     /// Write a commented configuration from the vendor keys found in the environment.
     Init(init::Init),
+    /// Turn the configuration of another gateway into ours, and say what could not be turned.
+    #[command(subcommand)]
+    Import(import::Import),
     /// Check a configuration: every mistake with its line and its remedy. Opens no socket.
     Check(ConfigFile),
     /// Say where a request would go, and why. Sends nothing.
@@ -131,6 +135,7 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Serve(file) => serve::run(&file, filters),
         Command::Demo(demo) => demo.run(filters),
         Command::Init(init) => init.run(),
+        Command::Import(import) => import.run(),
         Command::Check(file) => check::run(&file, &filters),
         Command::Explain(explain) => explain.run(&filters),
         Command::Catalogue(catalogue) => catalogue.run(),
