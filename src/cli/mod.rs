@@ -3,6 +3,7 @@
 mod audit;
 mod catalogue;
 mod check;
+mod connect;
 mod demo;
 mod explain;
 mod import;
@@ -64,6 +65,8 @@ enum Command {
     /// Turn the configuration of another gateway into ours, and say what could not be turned.
     #[command(subcommand)]
     Import(import::Import),
+    /// Print or write what a client has to be told so that it asks this gateway.
+    Connect(connect::Connect),
     /// Check a configuration: every mistake with its line and its remedy. Opens no socket.
     Check(ConfigFile),
     /// Say where a request would go, and why. Sends nothing.
@@ -136,6 +139,7 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Demo(demo) => demo.run(filters),
         Command::Init(init) => init.run(),
         Command::Import(import) => import.run(),
+        Command::Connect(connect) => connect.run(),
         Command::Check(file) => check::run(&file, &filters),
         Command::Explain(explain) => explain.run(&filters),
         Command::Catalogue(catalogue) => catalogue.run(),

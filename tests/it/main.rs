@@ -17,6 +17,7 @@ mod budgets;
 mod byok;
 mod canary;
 mod cli;
+mod cli_clients;
 mod cli_manage;
 mod clients;
 mod crash;
