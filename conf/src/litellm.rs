@@ -4,6 +4,7 @@
 //! out becomes the name of an environment variable.
 
 mod bases;
+mod bedrock;
 mod deployments;
 mod ours;
 mod prefixes;

@@ -12,8 +12,13 @@ pub(super) fn base_url(vendor: &str, dialect: Dialect, text: &str) -> Result<Str
         _ => text.trim_end_matches("/chat/completions"),
     }
     .to_owned();
-    if vendor == "ollama" && !url.ends_with("/v1") {
-        url.push_str("/v1");
+    let (is_due, end) = match vendor {
+        "ollama" => (!url.ends_with("/v1"), "/v1"),
+        "azure" => (!url.contains("/openai"), "/openai/v1"),
+        _ => (false, ""),
+    };
+    if is_due {
+        url.push_str(end);
     }
     // What a variable will hold cannot be looked at.
     if !url.contains("${") {
@@ -46,6 +51,7 @@ mod tests {
             ("anthropic", Dialect::Anthropic, "https://x.example/v1/messages", "https://x.example"),
             ("anthropic", Dialect::Anthropic, "https://x.example/v1", "https://x.example"),
             ("ollama", Dialect::OpenAi, "http://localhost:11434", "http://localhost:11434/v1"),
+            ("azure", Dialect::OpenAi, "https://x.openai.azure.com/", "https://x.openai.azure.com/openai/v1"),
             ("ollama", Dialect::OpenAi, "${OLLAMA_API_BASE}", "${OLLAMA_API_BASE}/v1"),
         ];
         for (vendor, dialect, text, expected) in cases {

@@ -7,7 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use super::ours::{Credential, Ours, Reach, model_name};
 use super::prefixes::{Home, Prefix, split};
 use super::source::Node;
-use super::{bases, settings};
+use super::{bases, bedrock, settings};
 use crate::check::OURS;
 use crate::mask;
 
@@ -15,6 +15,8 @@ use crate::mask;
 const NO_SECRETS: [&str; 9] =
     ["none", "empty", "dummy", "fake", "fake-key", "anything", "not-needed", "no-key", "ollama"];
 
+/// Where a credential may stand.
+const SECRETS: [&str; 2] = ["api_key", "aws_secret_access_key"];
 /// Deployments without an `order` come after those that have one.
 const WITHOUT_ORDER: u32 = u32::MAX - 1;
 /// The candidates of another model come after all of its own.
@@ -54,11 +56,13 @@ fn one(entry: Node<'_>, credentials: &HashMap<String, Node<'_>>, ours: &mut Ours
     let named = params.take("litellm_credential_name");
     let named = named.and_then(|name| credentials.get(&name).copied());
     let reach = reach(prefix, params, named)?;
+    let id = if prefix.name == "bedrock" { bedrock::model(id) } else { id };
     let placed = ours.provider(reach);
     if let Some(variable) = &placed.variable
-        && let Some(key) = params.member("api_key").or_else(|| named?.member("api_key"))
+        && let Some(key) = SECRETS.iter().find_map(|name| params.member(name).or_else(|| named?.member(name)))
     {
-        key.refuse(format!("a secret stands here: put it into the environment as `{variable}`"));
+        let form = if prefix.name == "bedrock" { ", as `id:secret`" } else { "" };
+        key.refuse(format!("a secret stands here: put it into the environment as `{variable}`{form}"));
     }
     let order = params.take_as("order", |text| text.parse().ok()).unwrap_or(WITHOUT_ORDER);
     if public.contains('*') || id.contains('*') {
@@ -91,26 +95,32 @@ fn reach(prefix: &'static Prefix, params: Node<'_>, named: Option<Node<'_>>) -> 
     let dialect = prefix.dialect().ok_or_else(|| stranger(prefix.name))?;
     let take = |name: &str| params.take(name).or_else(|| named?.take(name));
     let given = take("api_base").or_else(|| take("base_url"));
+    let given = match prefix.name {
+        "bedrock" => Some(given.unwrap_or_else(|| bedrock::address(take))),
+        "azure" => {
+            // The API that is asked has no versions beside the one in its path.
+            take("api_version");
+            given.or_else(|| Some("${AZURE_API_BASE}".to_owned()))
+        }
+        _ => given,
+    };
     let given = given.map(|text| bases::base_url(prefix.name, dialect, &text)).transpose()?;
+    // What answers under OpenAI's name elsewhere is somebody else, as a rule.
+    let is_known = prefix.home == Home::ByName && (given.is_none() || prefix.name != "openai");
     let base_url = match (given, prefix.home) {
         (Some(url), _) => Some(url),
         (None, Home::At(url)) => Some(url.to_owned()),
         (None, Home::ByName) => None,
         (None, Home::Unsaid) => return Err("it has no `api_base`: add it, and import again".to_owned()),
     };
-    let is_elsewhere = base_url.is_some();
+    let credential = match prefix.name {
+        "bedrock" => bedrock::credential(take),
+        _ => credential(prefix, take("api_key"), base_url.is_some()),
+    };
     let mut headers = Vec::new();
     headers.extend(take("organization").map(|id| ("openai-organization".to_owned(), id)));
     headers.extend(extra_headers(params));
-    Ok(Reach {
-        vendor: prefix.name,
-        dialect,
-        is_known: prefix.home == Home::ByName,
-        credential: credential(prefix, take("api_key"), is_elsewhere),
-        base_url,
-        headers,
-        members: Vec::new(),
-    })
+    Ok(Reach { vendor: prefix.name, dialect, is_known, credential, base_url, headers })
 }
 
 /// The credential as given, or where LiteLLM itself would look for it.

@@ -30,13 +30,11 @@ pub(super) struct Ours {
 pub(super) struct Reach {
     pub(super) vendor: &'static str,
     pub(super) dialect: Dialect,
-    /// Whether the name says where it is and what it speaks.
+    /// Whether the vendor's name says what it speaks, and how.
     pub(super) is_known: bool,
     pub(super) base_url: Option<String>,
     pub(super) credential: Credential,
     pub(super) headers: Vec<(String, String)>,
-    /// Further members that this vendor needs.
-    pub(super) members: Vec<(&'static str, String)>,
 }
 
 /// A vendor's credential in LiteLLM's file.
@@ -105,7 +103,7 @@ impl Ours {
 
     fn add(&mut self, reach: Reach) -> usize {
         let wanted = match &reach.base_url {
-            Some(url) if reach.vendor == "openai" || !reach.is_known => bases::name(url),
+            Some(url) if !reach.is_known => bases::name(url),
             _ => reach.vendor.to_owned(),
         };
         let wanted = if wanted.is_empty() { reach.vendor.to_owned() } else { wanted };

@@ -2,7 +2,7 @@
 
 use tollgate_translate::Dialect;
 
-use crate::vendors::vendor;
+use tollgate_vendors::vendor;
 
 /// A vendor as LiteLLM knows it.
 #[derive(Debug)]
@@ -49,11 +49,15 @@ const PREFIXES: [Prefix; 30] = [
     by_name("deepseek", "deepseek", "DEEPSEEK_API_KEY"),
     by_name("gemini", "gemini", "GEMINI_API_KEY"),
     by_name("groq", "groq", "GROQ_API_KEY"),
+    by_name("hosted_vllm", "vllm", ""),
+    by_name("llamafile", "llamacpp", ""),
+    by_name("lm_studio", "lmstudio", ""),
     by_name("mistral", "mistral", "MISTRAL_API_KEY"),
     by_name("ollama", "ollama", ""),
     by_name("ollama_chat", "ollama", ""),
     by_name("openrouter", "openrouter", "OPENROUTER_API_KEY"),
     by_name("together_ai", "together", "TOGETHER_API_KEY"),
+    by_name("vllm", "vllm", ""),
     by_name("xai", "xai", "XAI_API_KEY"),
     by_name("zai", "zai", "ZAI_API_KEY"),
     at("cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
@@ -65,12 +69,8 @@ const PREFIXES: [Prefix; 30] = [
     at("perplexity", "PERPLEXITYAI_API_KEY", "https://api.perplexity.ai"),
     at("sambanova", "SAMBANOVA_API_KEY", "https://api.sambanova.ai/v1"),
     unsaid("custom_openai", ""),
-    unsaid("hosted_vllm", ""),
     unsaid("litellm_proxy", "LITELLM_PROXY_API_KEY"),
-    unsaid("llamafile", ""),
-    unsaid("lm_studio", ""),
     unsaid("openai_like", ""),
-    unsaid("vllm", ""),
 ];
 
 /// How the names begin of models that LiteLLM takes without a prefix.

@@ -55,22 +55,19 @@ impl Ours {
 impl Provider {
     fn write(&self, out: &mut String) {
         let Self { name, reach, variable } = self;
-        let Reach { vendor, dialect, is_known, base_url, credential, headers, members } = reach;
+        let Reach { vendor, dialect, is_known, base_url, credential, headers } = reach;
         let mut lines = Vec::new();
-        let is_spelled_out = !is_known || name != vendor;
-        if is_spelled_out {
-            lines.push(format!("dialect: {}", dialect.as_str()));
+        match is_known {
+            false => lines.push(format!("dialect: {}", dialect.as_str())),
+            true if name != vendor => lines.push(format!("vendor: {vendor}")),
+            true => {}
         }
-        let at = base_url
-            .as_deref()
-            .or_else(|| crate::vendors::vendor(vendor).filter(|_| is_spelled_out).map(|vendor| vendor.base_url));
-        lines.extend(at.map(|url| format!("base_url: {}", scalar(url))));
+        lines.extend(base_url.iter().map(|url| format!("base_url: {}", scalar(url))));
         match (credential, variable) {
             (Credential::Written(_), Some(variable)) => lines.push(format!("api_key: ${{{variable}}}")),
             (Credential::Open(text), _) => lines.push(format!("api_key: {}", scalar(text))),
             _ => {}
         }
-        lines.extend(members.iter().map(|(member, value)| format!("{member}: {}", scalar(value))));
         if !headers.is_empty() {
             lines.push("headers:".to_owned());
             lines.extend(headers.iter().map(|(name, value)| format!("  {}: {}", scalar(name), scalar(value))));

@@ -93,12 +93,7 @@ fn deployments_of_one_name_are_candidates_in_their_order_and_fallbacks_come_afte
         [
             model(
                 "gpt-5.4-mini",
-                &[
-                    "10-0-0-7-8000/gpt-oss-120b",
-                    "gpt-5.4-mini-at-openai",
-                    "anthropic/claude-sonnet-5",
-                    "ollama/llama3.2"
-                ]
+                &["vllm/gpt-oss-120b", "gpt-5.4-mini-at-openai", "anthropic/claude-sonnet-5", "ollama/llama3.2"]
             ),
             model("claude", &["anthropic/claude-sonnet-5", "ollama/llama3.2"]),
             model("local", &["ollama/llama3.2"]),
@@ -194,6 +189,45 @@ model_list:
     assert_eq!(candidates(&config), [model("m", &["inhouse-base/llama"])]);
     assert!(imported.yaml.contains("api_key: ${INHOUSE_KEY}"), "{}", imported.yaml);
     assert_eq!(paths(&imported), ["credential_list[0].credential_info"]);
+}
+
+#[test]
+fn azure_and_bedrock_are_reached_as_litellm_reaches_them() {
+    let text = "
+model_list:
+  - model_name: a
+    litellm_params:
+      model: azure/my-deployment
+      api_base: https://mine.openai.azure.com/
+      api_version: \"2024-10-21\"
+      api_key: os.environ/AZURE_API_KEY
+  - model_name: a
+    litellm_params: {model: bedrock/converse/us.anthropic.claude-x-v1:0, aws_region_name: us-east-1}
+  - model_name: b
+    litellm_params:
+      model: bedrock/us.anthropic.claude-x-v1:0
+      aws_region_name: us-east-1
+      aws_access_key_id: AKIAWRITTEN
+      aws_secret_access_key: written-secret
+";
+    let (config, imported) = import(text);
+    assert_eq!(
+        candidates(&config),
+        [
+            model("a", &["azure/my-deployment", "bedrock/us.anthropic.claude-x-v1:0"]),
+            model("b", &["bedrock-2/us.anthropic.claude-x-v1:0"])
+        ]
+    );
+    for line in [
+        "base_url: https://mine.openai.azure.com/openai/v1",
+        "base_url: https://bedrock-runtime.us-east-1.amazonaws.com",
+        "api_key: ${AWS_ACCESS_KEY_ID}:${AWS_SECRET_ACCESS_KEY}",
+        "vendor: bedrock",
+    ] {
+        assert!(imported.yaml.contains(&format!("    {line}\n")), "{line}: {}", imported.yaml);
+    }
+    assert!(!imported.yaml.contains("written-secret") && !imported.yaml.contains("AKIAWRITTEN"), "{}", imported.yaml);
+    assert_eq!(paths(&imported), ["model_list[2].litellm_params.aws_secret_access_key"]);
 }
 
 #[test]
