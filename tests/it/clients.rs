@@ -21,7 +21,7 @@ fn world() -> World {
 }
 
 /// Runs a script with this interpreter; it ends with 1 and says why where a client saw something else.
-fn passes(interpreter: &str, script: &str) {
+fn passes(interpreter: &str, script: &str, variables: &[(&str, &str)]) {
     let world = world();
     let interpreter = format!("{ROOT}/{interpreter}");
     let run = Command::new(&interpreter)
@@ -31,23 +31,42 @@ fn passes(interpreter: &str, script: &str) {
         .env("KEY", &world.key)
         .env("MODELS", MODELS)
         .env("HANGING", "only-hanging")
+        .envs(variables.iter().copied())
         .output()
         .unwrap_or_else(|e| panic!("{interpreter} cannot be run ({e}); `make test` installs it"));
     let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success() && said.contains("checks passed"), "{said}");
 }
 
+fn python(script: &str) {
+    passes(".venv/bin/python", script, &[]);
+}
+
+fn node(script: &str, variables: &[(&str, &str)]) {
+    passes(".venv/bin/node", &format!("node/{script}"), variables);
+}
+
 #[test]
 fn openai_for_python_works() {
-    passes(".venv/bin/python", "openai_client.py");
+    python("openai_client.py");
+}
+
+#[test]
+fn openai_for_node_works() {
+    node("openai.mjs", &[]);
 }
 
 #[test]
 fn langchain_works() {
-    passes(".venv/bin/python", "langchain_client.py");
+    python("langchain_client.py");
 }
 
 #[test]
 fn llamaindex_works() {
-    passes(".venvs/llamaindex/bin/python", "llamaindex_client.py");
+    passes(".venvs/llamaindex/bin/python", "llamaindex_client.py", &[]);
+}
+
+#[test]
+fn the_vercel_ai_sdk_works_over_chat_completions() {
+    node("vercel.mjs", &[("PROVIDER", "chat")]);
 }
