@@ -9,6 +9,7 @@ mod office;
 mod plans;
 mod world;
 
+mod agents;
 mod audit;
 mod audit_disks;
 mod badinput;

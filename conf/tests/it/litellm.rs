@@ -29,7 +29,7 @@ fn candidates(config: &Config) -> Vec<(String, Vec<String>)> {
     config.models.iter().map(|m| (m.name.to_string(), m.candidates.iter().map(name).collect())).collect()
 }
 
-fn model<'a>(name: &str, candidates: &[&'a str]) -> (String, Vec<String>) {
+fn model(name: &str, candidates: &[&str]) -> (String, Vec<String>) {
     (name.to_owned(), candidates.iter().map(|c| (*c).to_owned()).collect())
 }
 

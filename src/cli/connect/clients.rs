@@ -62,8 +62,11 @@ impl File {
     }
 }
 
+/// A client's name, and what it has to be told.
+type Client = (&'static str, fn(&At) -> Settings);
+
 /// Every client, by the name that is asked for.
-pub(super) const CLIENTS: [(&str, fn(&At) -> Settings); 14] = [
+pub(super) const CLIENTS: [Client; 14] = [
     ("openai-python", openai_python),
     ("openai-node", openai_node),
     ("anthropic-python", anthropic_python),
