@@ -118,7 +118,6 @@ fn codex_finishes_a_task_over_a_vendor_of_anthropics_dialect() {
 }
 
 #[test]
-#[ignore = "waits for :streamGenerateContent"]
 fn gemini_cli_finishes_a_task_over_a_vendor_of_openais_dialect() {
     let agent = Agent::connected("gemini-cli", |plans, file| {
         plans.openai("vendor", calls("write_file", json!({"file_path": file, "content": CONTENT})))

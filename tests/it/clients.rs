@@ -120,13 +120,11 @@ fn the_vercel_ai_sdk_works_over_messages() {
 }
 
 #[test]
-#[ignore = "waits for :generateContent"]
 fn google_genai_for_python_works() {
     python("genai_client.py");
 }
 
 #[test]
-#[ignore = "waits for :generateContent"]
 fn google_genai_for_node_works() {
     node("genai.mjs", &[]);
 }
