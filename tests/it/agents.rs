@@ -97,7 +97,6 @@ fn aider_edits_a_file_over_a_vendor_of_anthropics_dialect() {
 }
 
 #[test]
-#[ignore = "waits for /v1/messages"]
 fn claude_code_finishes_a_task_over_a_vendor_of_openais_dialect() {
     let agent = Agent::connected("claude-code", |plans, file| {
         plans.openai("vendor", calls("Write", json!({"file_path": file, "content": CONTENT})))
@@ -108,7 +107,6 @@ fn claude_code_finishes_a_task_over_a_vendor_of_openais_dialect() {
 }
 
 #[test]
-#[ignore = "waits for /v1/responses"]
 fn codex_finishes_a_task_over_a_vendor_of_anthropics_dialect() {
     let agent = Agent::connected("codex", |plans, file| {
         plans.anthropic("vendor", calls("exec_command", json!({"cmd": format!("printf '{CONTENT}' > {file}")})))

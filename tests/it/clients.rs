@@ -72,49 +72,41 @@ fn the_vercel_ai_sdk_works_over_chat_completions() {
 }
 
 #[test]
-#[ignore = "waits for /v1/embeddings"]
 fn clients_for_python_have_their_vectors() {
     passes(".venv/bin/python", "embeddings_client.py", &[("MODELS", "only-open")]);
 }
 
 #[test]
-#[ignore = "waits for /v1/embeddings"]
 fn clients_for_node_have_their_vectors() {
     node("embeddings.mjs", &[("MODELS", "only-open")]);
 }
 
 #[test]
-#[ignore = "waits for /v1/responses"]
 fn openai_for_python_works_over_responses() {
     python("responses_client.py");
 }
 
 #[test]
-#[ignore = "waits for /v1/responses"]
 fn openai_for_node_works_over_responses() {
     node("responses.mjs", &[]);
 }
 
 #[test]
-#[ignore = "waits for /v1/responses"]
 fn the_vercel_ai_sdk_works_over_responses() {
     node("vercel.mjs", &[("PROVIDER", "responses")]);
 }
 
 #[test]
-#[ignore = "waits for /v1/messages"]
 fn anthropic_for_python_works() {
     python("anthropic_client.py");
 }
 
 #[test]
-#[ignore = "waits for /v1/messages"]
 fn anthropic_for_node_works() {
     node("anthropic.mjs", &[]);
 }
 
 #[test]
-#[ignore = "waits for /v1/messages"]
 fn the_vercel_ai_sdk_works_over_messages() {
     node("vercel.mjs", &[("PROVIDER", "anthropic")]);
 }
