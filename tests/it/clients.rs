@@ -83,13 +83,11 @@ fn the_vercel_ai_sdk_works_over_chat_completions() {
 }
 
 #[test]
-#[ignore = "waits for /v1/embeddings"]
 fn clients_for_python_have_their_vectors() {
     passes(".venv/bin/python", "embeddings_client.py", "", &[("MODELS", "only-open")]);
 }
 
 #[test]
-#[ignore = "waits for /v1/embeddings"]
 fn clients_for_node_have_their_vectors() {
     node("embeddings.mjs", &[("MODELS", "only-open")]);
 }
