@@ -109,6 +109,16 @@ impl Document {
         }
     }
 
+    /// The file as a tree.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The line of a place, from 1.
+    pub(crate) fn line(&self, place: Place) -> usize {
+        self.line_and_column(self.tree.spot(place).start).0
+    }
+
     /// `file:line:column` of a place.
     pub(crate) fn at(&self, place: Place) -> String {
         let (line, column) = self.line_and_column(self.tree.spot(place).start);

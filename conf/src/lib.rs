@@ -14,6 +14,7 @@ mod fault;
 mod file;
 mod init;
 mod interpolate;
+mod litellm;
 mod located;
 mod mask;
 mod matching;
@@ -34,6 +35,7 @@ pub use checked::{
     Tls, Vault, Witness,
 };
 pub use init::init;
+pub use litellm::{Imported, Left, import_litellm};
 pub use matching::{Match, Pattern};
 pub use problem::{Problem, Report};
 pub use reference::reference_markdown;

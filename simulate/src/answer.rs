@@ -30,8 +30,7 @@ pub(crate) struct Call {
 
 impl Answer {
     pub(crate) fn to(asked: &Asked, profile: &Profile, draw: &mut Draw) -> Self {
-        let calls: Vec<Call> =
-            asked.tools.iter().take(CALLS_MAX).map(|(name, schema)| call(name, schema, draw)).collect();
+        let calls = calls(asked, profile, draw);
         let id = format!("{:016x}", draw.next());
         let mut pieces = if calls.is_empty() { pieces(asked, profile, draw) } else { Vec::new() };
         let wanted = pieces.len();
@@ -58,13 +57,27 @@ impl Answer {
     }
 }
 
-fn call(name: &str, schema: &serde_json::Value, draw: &mut Draw) -> Call {
-    Call { id: format!("{:012x}", draw.next() >> 16), name: name.to_owned(), arguments: instance(schema).to_string() }
+fn calls(asked: &Asked, profile: &Profile, draw: &mut Draw) -> Vec<Call> {
+    if profile.calls.is_empty() {
+        let is_due = asked.turns.since_words < profile.turns.max(1) as usize;
+        let tools = asked.tools.iter().filter(|_| is_due).take(CALLS_MAX);
+        return tools.map(|(name, schema)| call(name, &instance(schema), draw)).collect();
+    }
+    let next = profile.calls.get(asked.turns.in_all);
+    let brought = next.filter(|next| asked.tools.iter().any(|(name, _)| *name == next.tool));
+    brought.map(|next| call(&next.tool, &next.arguments, draw)).into_iter().collect()
+}
+
+fn call(name: &str, arguments: &serde_json::Value, draw: &mut Draw) -> Call {
+    Call { id: format!("{:012x}", draw.next() >> 16), name: name.to_owned(), arguments: arguments.to_string() }
 }
 
 fn pieces(asked: &Asked, profile: &Profile, draw: &mut Draw) -> Vec<String> {
     if let Some(schema) = &asked.schema {
         return vec![instance(schema).to_string()];
+    }
+    if let Some(words) = &profile.says {
+        return vec![words.clone()];
     }
     if profile.echo {
         return vec![asked.last_text.clone()];

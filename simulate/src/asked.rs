@@ -23,9 +23,18 @@ pub(crate) struct Asked {
     pub(crate) last_text: String,
     /// The cap on tokens of output.
     pub(crate) max_output: Option<u64>,
-    /// Name and parameters of each tool, while the model's turn is to call them.
+    /// Name and parameters of each tool.
     pub(crate) tools: Vec<(String, Value)>,
+    /// How often the model has called tools, in all and since the user said something.
+    pub(crate) turns: Turns,
     pub(crate) schema: Option<Value>,
+}
+
+/// How often the model has called tools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turns {
+    pub(crate) in_all: usize,
+    pub(crate) since_words: usize,
 }
 
 impl Asked {
@@ -39,8 +48,7 @@ impl Asked {
             return Err("max_tokens: Field required".into());
         }
         let last = messages.last().unwrap_or(&Value::Null);
-        let results_came = last["role"] == "tool" || parts(last).any(|p| p["type"] == "tool_result");
-        let tools = body["tools"].as_array().filter(|_| !results_came).map(Vec::as_slice).unwrap_or_default();
+        let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
         let all_parts = || messages.iter().flat_map(parts);
         let text_bytes: usize =
             messages.iter().map(|m| text_of(m).len()).sum::<usize>() + text_of(&body["system"]).len();
@@ -57,6 +65,7 @@ impl Asked {
             last_text: text_of(last),
             max_output: ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body[*name].as_u64()),
             tools: tools.iter().map(tool).collect(),
+            turns: turns(messages),
             schema: schema(&body),
         })
     }
@@ -69,6 +78,24 @@ fn tokens(bytes: usize) -> u64 {
 
 fn parts(message: &Value) -> impl Iterator<Item = &Value> {
     message["content"].as_array().into_iter().flatten()
+}
+
+fn turns(messages: &[Value]) -> Turns {
+    let mut turns = Turns::default();
+    for message in messages {
+        let calls = message["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
+        let results = parts(message).any(|p| p["type"] == "tool_result");
+        if calls || parts(message).any(|p| p["type"] == "tool_use") {
+            turns.in_all += 1;
+            turns.since_words += 1;
+        } else if message["role"] == "user" && !results {
+            turns.since_words = 0;
+        } else if message["role"] == "tool" || results {
+            // Results of calls that the client has left out.
+            turns.since_words = turns.since_words.max(1);
+        }
+    }
+    turns
 }
 
 fn text_of(value: &Value) -> String {

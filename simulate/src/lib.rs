@@ -20,6 +20,6 @@ mod service;
 mod tls;
 
 pub use demo::demo_profiles;
-pub use profile::{Distribution, Fault, Profile};
+pub use profile::{Distribution, Fault, Profile, ToolCall};
 pub use seen::{Billed, Request, Seen};
 pub use server::{Options, Vendor};

@@ -26,6 +26,13 @@ pub struct Profile {
     pub fault: Fault,
     /// Answer with the last user message in place of drawn words.
     pub echo: bool,
+    /// Answer with these words in place of drawn ones.
+    pub says: Option<String>,
+    /// How often in a row tools are called before words are said, where a request brings tools; 0 for once.
+    pub turns: u32,
+    /// The calls to make in place of drawn ones, one in each turn of a conversation; then words are said. A
+    /// request that brings no tool of that name is answered in words.
+    pub calls: Vec<ToolCall>,
     /// All events of a stream in one write.
     pub burst: bool,
     /// The only key that is let in; `None` lets everyone in.
@@ -34,6 +41,16 @@ pub struct Profile {
     pub headers: Vec<(String, String)>,
     /// A whole answer is padded to at least this many bytes.
     pub body_bytes: usize,
+}
+
+/// A call of a tool that the client brings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolCall {
+    /// The tool's name.
+    pub tool: String,
+    /// What it is called with.
+    pub arguments: serde_json::Value,
 }
 
 /// A duration in milliseconds, drawn anew for each request.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tollgate_simulate::{Distribution, Fault, Options, Profile, Vendor};
+use tollgate_simulate::{Distribution, Fault, Options, Profile, ToolCall, Vendor};
 
 const OPENAI: &str = r#"{"model":"m","stream":STREAM,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
 const ANTHROPIC: &str = r#"{"model":"m","stream":STREAM,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -102,6 +102,51 @@ fn a_vendor_that_is_asked_for_a_key_wants_the_right_one() {
     let vendor = vendor(vec![Profile { name: "guarded".into(), require_key: Some("k".into()), ..Profile::default() }]);
     assert!(chat(&vendor, "guarded", false).starts_with("HTTP/1.1 401"));
     assert!(message(&vendor, "guarded", false).contains("authentication_error"));
+}
+
+/// A question with a tool, then as many rounds of a call and its result as given.
+fn with_tool(rounds: usize) -> (String, String) {
+    let open = r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"write","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":"ok"}"#;
+    let anthropic = r#"{"role":"assistant","content":[{"type":"tool_use","id":"c","name":"write","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"ok"}]}"#;
+    let turns = |round: &str| format!(r#"[{{"role":"user","content":"hi"}}{}]"#, format!(",{round}").repeat(rounds));
+    let schema = r#"{"type":"object","properties":{"path":{"type":"string"}}}"#;
+    (
+        format!(
+            r#"{{"model":"m","messages":{},"tools":[{{"type":"function","function":{{"name":"write","parameters":{schema}}}}}]}}"#,
+            turns(open)
+        ),
+        format!(
+            r#"{{"model":"m","max_tokens":9,"messages":{},"tools":[{{"name":"write","input_schema":{schema}}}]}}"#,
+            turns(anthropic)
+        ),
+    )
+}
+
+#[test]
+fn tools_are_called_for_as_many_turns_as_the_profile_says_and_then_words_are_said() {
+    let patient = Profile { turns: 3, ..named("patient", Fault::None) };
+    let vendor = vendor(vec![patient]);
+    for (profile, turns) in [("any", 1), ("patient", 3)] {
+        for round in 0..5 {
+            let (open, anthropic) = with_tool(round);
+            let open = ask(&vendor, "POST", &format!("/{profile}/v1/chat/completions"), &open);
+            let anthropic = ask(&vendor, "POST", &format!("/{profile}/v1/messages"), &anthropic);
+            let calls = (open.contains("\"tool_calls\":"), anthropic.contains("\"tool_use\""));
+            assert_eq!(calls, (round < turns, round < turns), "{profile}, {round}");
+        }
+    }
+}
+
+#[test]
+fn scripted_calls_are_made_one_in_each_turn_where_the_client_brings_the_tool() {
+    let call = |tool: &str, path: &str| ToolCall { tool: tool.into(), arguments: serde_json::json!({"path": path}) };
+    let says = Some("Done.".to_owned());
+    let calls = vec![call("write", "first"), call("absent", "second"), call("write", "third")];
+    let vendor = vendor(vec![Profile { calls, says, ..named("agent", Fault::None) }]);
+    for (round, expected) in [(0, "first"), (1, "Done."), (2, "third"), (3, "Done.")] {
+        let answer = ask(&vendor, "POST", "/agent/v1/chat/completions", &with_tool(round).0);
+        assert!(answer.contains(expected), "{round}: {answer}");
+    }
 }
 
 #[test]

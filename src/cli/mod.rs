@@ -3,8 +3,10 @@
 mod audit;
 mod catalogue;
 mod check;
+mod connect;
 mod demo;
 mod explain;
+mod import;
 mod init;
 mod key;
 mod manage;
@@ -60,6 +62,11 @@ enum Command {
     Demo(demo::Demo),
     /// Write a commented configuration from the vendor keys found in the environment.
     Init(init::Init),
+    /// Turn the configuration of another gateway into ours, and say what could not be turned.
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Print or write what a client has to be told so that it asks this gateway.
+    Connect(connect::Connect),
     /// Check a configuration: every mistake with its line and its remedy. Opens no socket.
     Check(ConfigFile),
     /// Say where a request would go, and why. Sends nothing.
@@ -131,6 +138,8 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Serve(file) => serve::run(&file, filters),
         Command::Demo(demo) => demo.run(filters),
         Command::Init(init) => init.run(),
+        Command::Import(import) => import.run(),
+        Command::Connect(connect) => connect.run(),
         Command::Check(file) => check::run(&file, &filters),
         Command::Explain(explain) => explain.run(&filters),
         Command::Catalogue(catalogue) => catalogue.run(),

@@ -1,42 +1,24 @@
-"""The official OpenAI client against a running gateway: only base URL and key are set.
-
-Usage: openai_client.py, with BASE_URL and KEY in the environment. Each model in MODELS (comma list) is
-served by another vendor; what a client sees must be the same. Exits with 1 at the first surprise.
-"""
+"""The official OpenAI client for Python: only base URL and key are set."""
 
 import asyncio
 import json
-import os
-import sys
 
 import openai
 
-BASE_URL, KEY = os.environ["BASE_URL"], os.environ["KEY"]
-MODELS = os.environ["MODELS"].split(",")
-PIXEL = (
-    "data:image/png;base64,"
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "The weather at a place",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-            "required": ["city", "days"],
+from gate import GATE, HANGING, KEY, MODELS, PERSON, PIXEL_URL, TURNS, WEATHER, busy_once, expect, in_time, run
+
+BASE_URL = f"{GATE}/v1"
+TOOLS = [
+    {"type": "function", "function": {"name": "weather", "description": "The weather at a place", "parameters": WEATHER}},
+    {
+        "type": "function",
+        "function": {
+            "name": "clock",
+            "description": "The time in a zone",
+            "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}, "required": ["zone"]},
         },
     },
-}
-CLOCK = {
-    "type": "function",
-    "function": {
-        "name": "clock",
-        "description": "The time in a zone",
-        "parameters": {"type": "object", "properties": {"zone": {"type": "string"}}, "required": ["zone"]},
-    },
-}
+]
 
 client = openai.OpenAI(base_url=BASE_URL, api_key=KEY, max_retries=0, timeout=30)
 
@@ -84,24 +66,25 @@ def streamed_without_usage(model):
 
 
 def tools(model):
-    """Two calls at once, then their results, then text."""
+    """Two calls at once, then their results, three times; then text."""
     messages = user("The weather and the time in Paris?")
-    first = client.chat.completions.create(model=model, messages=messages, tools=[WEATHER, CLOCK])
-    calls = first.choices[0].message.tool_calls
-    assert first.choices[0].finish_reason == "tool_calls"
-    assert [c.function.name for c in calls] == ["weather", "clock"], calls
-    assert len({c.id for c in calls}) == 2
-    assert set(json.loads(calls[0].function.arguments)) == {"city", "days"}
-    messages.append(first.choices[0].message.model_dump(exclude_none=True))
-    messages += [{"role": "tool", "tool_call_id": c.id, "content": "fine"} for c in calls]
-    second = client.chat.completions.create(model=model, messages=messages, tools=[WEATHER, CLOCK])
-    assert second.choices[0].finish_reason == "stop" and second.choices[0].message.content
+    for _ in range(TURNS):
+        answer = client.chat.completions.create(model=model, messages=messages, tools=TOOLS)
+        calls = answer.choices[0].message.tool_calls
+        assert answer.choices[0].finish_reason == "tool_calls"
+        assert [c.function.name for c in calls] == ["weather", "clock"], calls
+        assert len({c.id for c in calls}) == 2
+        assert set(json.loads(calls[0].function.arguments)) == {"city", "days"}
+        messages.append(answer.choices[0].message.model_dump(exclude_none=True))
+        messages += [{"role": "tool", "tool_call_id": c.id, "content": "fine"} for c in calls]
+    last = client.chat.completions.create(model=model, messages=messages, tools=TOOLS)
+    assert last.choices[0].finish_reason == "stop" and last.choices[0].message.content
 
 
 def streamed_tools(model):
     calls = {}
     stream = client.chat.completions.create(
-        model=model, messages=user("The weather and the time in Paris?"), tools=[WEATHER, CLOCK], stream=True
+        model=model, messages=user("The weather and the time in Paris?"), tools=TOOLS, stream=True
     )
     finish = None
     for chunk in stream:
@@ -120,7 +103,7 @@ def streamed_tools(model):
 def images(model):
     content = [
         {"type": "text", "text": "What is this?"},
-        {"type": "image_url", "image_url": {"url": PIXEL}},
+        {"type": "image_url", "image_url": {"url": PIXEL_URL}},
         {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}},
     ]
     answer = client.chat.completions.create(model=model, messages=user(content))
@@ -128,16 +111,10 @@ def images(model):
 
 
 def json_schema(model):
-    schema = {
-        "type": "object",
-        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
-        "required": ["name", "age"],
-        "additionalProperties": False,
-    }
     answer = client.chat.completions.create(
         model=model,
         messages=user("Invent a person"),
-        response_format={"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": schema}},
+        response_format={"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": PERSON}},
     )
     assert set(json.loads(answer.choices[0].message.content)) == {"name", "age"}
 
@@ -152,7 +129,11 @@ def system_prompt_and_turns(model):
     assert client.chat.completions.create(model=model, messages=messages, temperature=0.2).choices
 
 
-async def in_parallel(model):
+def in_parallel(model):
+    asyncio.run(many_at_once(model))
+
+
+async def many_at_once(model):
     many = openai.AsyncOpenAI(base_url=BASE_URL, api_key=KEY, max_retries=0, timeout=30)
     asks = [many.chat.completions.create(model=model, messages=user(f"Hello {i}")) for i in range(8)]
     answers = await asyncio.gather(*asks)
@@ -160,12 +141,21 @@ async def in_parallel(model):
     await many.close()
 
 
-def expect(error, call):
-    try:
-        call()
-    except error as raised:
-        return raised
-    raise AssertionError(f"expected {error.__name__}")
+def retries(model):
+    """A vendor without rivals says that it is busy: the client comes back when it is told to."""
+    busy_once(model)
+    patient = client.with_options(max_retries=2)
+    assert patient.chat.completions.create(model=model, messages=user("Hello")).choices[0].message.content
+    busy_once(model)
+    busy = expect(openai.InternalServerError, lambda: plain(model))
+    assert busy.response.headers["retry-after"], "the client is told when to come back"
+
+
+def time_out():
+    hasty = client.with_options(timeout=0.5)
+    in_time(
+        openai.APITimeoutError, lambda: hasty.chat.completions.create(model=HANGING, messages=user("Hello"))
+    )
 
 
 def errors():
@@ -190,31 +180,20 @@ def models():
     assert client.models.retrieve(MODELS[0]).id == MODELS[0]
 
 
-def main():
-    checks = [
-        plain,
-        headers,
-        streamed,
-        streamed_without_usage,
-        tools,
-        streamed_tools,
-        images,
-        json_schema,
-        system_prompt_and_turns,
-        lambda model: asyncio.run(in_parallel(model)),
-    ]
-    passed = 0
-    for model in MODELS:
-        for check in checks:
-            try:
-                check(model)
-            except Exception as error:
-                sys.exit(f"{check.__name__}({model}): {type(error).__name__}: {error}")
-            passed += 1
-    errors()
-    models()
-    print(f"{passed + 2} checks passed")
-
-
 if __name__ == "__main__":
-    main()
+    run(
+        [
+            plain,
+            headers,
+            streamed,
+            streamed_without_usage,
+            tools,
+            streamed_tools,
+            images,
+            json_schema,
+            system_prompt_and_turns,
+            in_parallel,
+            retries,
+        ],
+        [errors, models, time_out],
+    )

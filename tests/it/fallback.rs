@@ -356,3 +356,24 @@ fn a_fresh_connection_that_dies_is_not_replayed() {
     assert_eq!(chain(&world.chat(Chat::to("chain"))), "fickle:broken,steady:ok");
     assert_eq!(vendor.connections(), 2, "the reused one, and one fresh");
 }
+
+#[test]
+fn what_no_candidate_can_express_is_a_400_that_names_the_member_and_not_a_503_to_send_again() {
+    let world = World::with()
+        .anthropic("first", Profile::default())
+        .anthropic("second", Profile::default())
+        .openai("third", Profile::default())
+        .model("both", &["first", "second"])
+        .model("all", &["first", "second", "third"])
+        .start();
+    let two = |model| world.chat(Chat::to(model).with("n", json!(2)));
+    let refused = two("both");
+    assert_eq!((refused.status, refused.code().as_str()), (400, "unsupported"), "{}", refused.text());
+    assert_eq!(refused.json()["error"]["param"], "n");
+    assert_eq!(refused.header("retry-after"), None);
+    assert_eq!(two("all").status, 200, "another candidate can");
+    assert_eq!(world.seen("first").requests + world.seen("second").requests, 0);
+    // Where one that could is down, it is worth coming back.
+    world.set("third", status(503));
+    assert_eq!(two("all").status, 503);
+}

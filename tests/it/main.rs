@@ -9,6 +9,7 @@ mod office;
 mod plans;
 mod world;
 
+mod agents;
 mod audit;
 mod audit_disks;
 mod badinput;
@@ -17,6 +18,7 @@ mod budgets;
 mod byok;
 mod canary;
 mod cli;
+mod cli_clients;
 mod cli_manage;
 mod clients;
 mod crash;

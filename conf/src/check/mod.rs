@@ -14,6 +14,8 @@ mod server;
 
 use std::path::PathBuf;
 
+pub(crate) use providers::OURS;
+
 use crate::checked::{Config, FilterEntry, HealthPolicy, KeyLimits, Limits, Timeouts};
 use crate::document::Document;
 use crate::file::{File, FilterFile, HealthFile, KeyLimitsFile, LimitsFile, Text, TimeoutsFile};

@@ -22,7 +22,7 @@ use super::keys::secret;
 use super::names::{Names, check_name};
 
 /// Headers that the gateway itself sets on every upstream request.
-const OURS: [HeaderName; 9] =
+pub(crate) const OURS: [HeaderName; 9] =
     [HOST, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, CONNECTION, TE, UPGRADE, EXPECT, ACCEPT_ENCODING];
 
 /// The vendors that are right, and the names of all.

@@ -32,10 +32,16 @@ impl Losses {
         if !self.permitted {
             return Err(unsupported(path, why));
         }
+        self.forgo(path);
+        Ok(())
+    }
+
+    /// The member at `path` cannot be expressed, and the request can be served without it: it is left out, and
+    /// named among what was.
+    pub fn forgo(&mut self, path: &str) {
         if self.dropped.len() < NAMED_MAX && !self.dropped.iter().any(|dropped| dropped == path) {
             self.dropped.push(path.to_owned());
         }
-        Ok(())
     }
 
     /// The members that were dropped.

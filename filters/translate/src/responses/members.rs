@@ -79,9 +79,14 @@ pub(crate) fn leave(request: &mut Request, losses: &mut Losses) -> Result<(), Re
     if request.unknown.get("background").is_some_and(|value| !value.is_unset()) {
         losses.lose("background", "does not exist at the vendor that serves this model")?;
     }
+    // Agents offer with every request all that OpenAI has, beside tools of their own. Where nothing else is on
+    // offer, it is what the client is after.
+    let is_aside = request.tools.iter().any(|tool| !matches!(tool, Tool::Hosted(_)));
     for (i, tool) in request.tools.iter().enumerate() {
-        if let Tool::Hosted(_) = tool {
-            losses.lose(&format!("tools[{i}]"), "is of a type that only OpenAI has")?;
+        match tool {
+            Tool::Hosted(_) if is_aside => losses.forgo(&format!("tools[{i}]")),
+            Tool::Hosted(_) => losses.lose(&format!("tools[{i}]"), "is of a type that only OpenAI has")?,
+            _ => {}
         }
     }
     request.tools.retain(|tool| !matches!(tool, Tool::Hosted(_)));

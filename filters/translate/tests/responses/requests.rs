@@ -286,9 +286,9 @@ fn what_openai_runs_is_refused_elsewhere_unless_it_may_be_dropped() {
         {"type": "local_shell_call", "call_id": "a", "action": {"command": ["ls"]}},
         {"type": "local_shell_call_output", "id": "a", "output": "x"},
     ]);
-    let hosted = json!([{"type": "web_search"}, {"type": "function", "name": "f"}, {"type": "namespace", "name": "n", "tools": []}]);
+    let hosted = json!([{"type": "web_search"}, {"type": "namespace", "name": "n", "tools": []}]);
     for (body, names) in [
-        (json!({"input": "hi", "tools": hosted}), vec!["tools[0]", "tools[2]"]),
+        (json!({"input": "hi", "tools": hosted}), vec!["tools[0]", "tools[1]"]),
         (json!({ "input": items }), vec!["input[1]", "input[2]", "input[3]"]),
         (json!({"input": "hi", "tool_choice": {"type": "web_search"}}), vec!["tool_choice"]),
         (json!({"input": "hi", "background": true}), vec!["background"]),
@@ -297,11 +297,11 @@ fn what_openai_runs_is_refused_elsewhere_unless_it_may_be_dropped() {
         assert_eq!((refusal.code, refusal.param.as_deref()), (Code::Unsupported, Some(names[0])));
         let (written, dropped) = cross(Surface::Responses, Dialect::OpenAi, &body, true).expect("it may be dropped");
         assert_eq!(dropped, names);
-        assert!(written["tools"].as_array().is_none_or(|tools| tools.len() == 1), "{written}");
+        assert_eq!(written["tools"].as_array(), None, "{written}");
     }
     assert_eq!(
         written(&read(json!({ "tools": hosted })))["tools"].as_array().map(Vec::len),
-        Some(3),
+        Some(2),
         "at home all go on"
     );
 }
@@ -319,6 +319,18 @@ fn what_only_responses_knows_is_not_sent_to_another() {
         assert!(chat[name].is_null() && anthropic[name].is_null(), "{name}");
     }
     assert_eq!(chat["metadata"], json!({"team": "x"}));
+}
+
+#[test]
+fn what_openai_would_run_beside_the_clients_own_tools_is_left_out_elsewhere_and_named() {
+    let tools = json!([{"type": "web_search"}, {"type": "function", "name": "f"}, {"type": "namespace", "name": "n", "tools": []}]);
+    let body = json!({"input": "hi", "tools": tools, "tool_choice": "auto"});
+    for upstream in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini, Dialect::Converse] {
+        let (written, dropped) = cross(Surface::Responses, upstream, &body, false).expect("as Codex sends it");
+        assert_eq!(dropped, ["tools[0]", "tools[2]"], "{upstream:?}");
+        let offered = written.to_string();
+        assert!(offered.contains("\"f\"") && !offered.contains("web_search"), "{upstream:?}: {offered}");
+    }
 }
 
 #[test]
