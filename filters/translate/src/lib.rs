@@ -10,6 +10,8 @@ mod depth;
 pub mod dialect;
 mod foreign;
 mod frames;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gemini;
 mod interactions;
 mod json;
