@@ -8,7 +8,7 @@ use tollgate_translate::{AnswerHead, Dialect, request};
 pub(crate) const READ: &[Dialect] = &[Dialect::OpenAi, Dialect::Anthropic, Dialect::Interactions];
 /// The dialects that write nothing that they refuse to read: all of them, once those that are older
 /// than this law keep it.
-pub(crate) const FAITHFUL: &[Dialect] = &[Dialect::OpenAi, Dialect::Interactions];
+pub(crate) const FAITHFUL: &[Dialect] = &[Dialect::Interactions];
 /// The surfaces whose answers are written. All but embeddings, once those that are missing are.
 pub(crate) const WRITTEN: &[Surface] = &[Surface::ChatCompletions, Surface::Interactions];
 

@@ -2,7 +2,7 @@
 //!
 //! What comes before the recorded bytes is what each target reads there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -14,6 +14,9 @@ use serde::Deserialize;
 const LENGTH_MAX: usize = 16 * 1024;
 /// The most inputs of one kind: a sample of all there are.
 const INPUTS_MAX: usize = 64;
+/// The most words of the dictionary, and what a word is.
+const WORDS_MAX: usize = 800;
+const WORD_LENGTHS: std::ops::RangeInclusive<usize> = 2..=40;
 /// Three cuts, and a stream in pieces of these lengths.
 const CUTS: [u8; 4] = [3, 1, 7, 40];
 /// How the paths of each dialect end, in the order of the dialects.
@@ -50,8 +53,12 @@ struct Kind {
     inputs: BTreeSet<Vec<u8>>,
 }
 
-/// All inputs, by target and dialect.
-struct Corpus([(&'static str, [Kind; 6]); 7]);
+/// All inputs, by target and dialect; and how many recordings have each word that is in quotes. A
+/// fuzzer that sees no comparison of strings makes up no member's name.
+struct Corpus {
+    targets: [(&'static str, [Kind; 6]); 7],
+    words: BTreeMap<String, usize>,
+}
 
 fn main() -> io::Result<()> {
     let args: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
@@ -59,9 +66,8 @@ fn main() -> io::Result<()> {
         eprintln!("usage: corpus FIXTURES OUT");
         std::process::exit(2);
     };
-    let mut corpus = Corpus(
-        ["answer", "frames", "meter", "request", "splice", "sse", "stream"].map(|name| (name, Default::default())),
-    );
+    let targets = ["answer", "frames", "meter", "request", "splice", "sse", "stream"];
+    let mut corpus = Corpus { targets: targets.map(|name| (name, Default::default())), words: BTreeMap::new() };
     for file in files(&fixtures.join("rig"))? {
         let text = fs::read_to_string(&file)?;
         text.split("\n---\n").filter(|document| document.contains("when:")).for_each(|document| {
@@ -83,7 +89,10 @@ fn main() -> io::Result<()> {
 impl Corpus {
     fn add(&mut self, target: &str, dialect: usize, parts: &[&[u8]]) {
         let input = parts.concat();
-        if let Some((_, kinds)) = self.0.iter_mut().find(|(name, _)| *name == target)
+        if matches!(target, "request" | "answer" | "stream") {
+            words(&input).into_iter().for_each(|word| *self.words.entry(word).or_default() += 1);
+        }
+        if let Some((_, kinds)) = self.targets.iter_mut().find(|(name, _)| *name == target)
             && input.len() <= LENGTH_MAX
         {
             kinds[dialect].inputs.insert(input);
@@ -134,7 +143,7 @@ impl Corpus {
     }
 
     fn write(&self, out: &Path) -> io::Result<()> {
-        for (target, kinds) in &self.0 {
+        for (target, kinds) in &self.targets {
             let folder = out.join(target);
             fs::create_dir_all(&folder)?;
             for (dialect, Kind { inputs }) in kinds.iter().enumerate() {
@@ -144,8 +153,19 @@ impl Corpus {
                 }
             }
         }
-        Ok(())
+        let mut words: Vec<_> = self.words.iter().collect();
+        words.sort_by_key(|(word, count)| (std::cmp::Reverse(**count), *word));
+        let lines = words.iter().take(WORDS_MAX).map(|(word, _)| format!("\"\\\"{word}\\\"\"\n"));
+        fs::write(out.join("words"), lines.collect::<String>())
     }
+}
+
+/// The words in quotes, each once: names of members, and of kinds of things.
+fn words(input: &[u8]) -> BTreeSet<String> {
+    let quoted = input.split(|byte| *byte == b'"').filter(|word| WORD_LENGTHS.contains(&word.len()));
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let words = quoted.filter(|word| word.iter().all(plain));
+    words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
 /// The dialect of a file of payloads.
