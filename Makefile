@@ -5,7 +5,7 @@ VENV := .venv
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench crash storm mutate setup docs grafana clean
+.PHONY: help demo test lint bench fuzz crash storm mutate setup docs grafana clean
 
 help: ## Say what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,6 +26,10 @@ bench: ## Measure against a bare Pingora pass-through; writes benches/RESULTS.md
 	@scripts/setup build
 	$(CARGO) build --locked --release -p tollgate -p tollgate-bench
 	target/release/bench --write benches/RESULTS.md --date "$$(date +%F)"
+
+fuzz: ## Fuzz what reads strangers' bytes, each target for 30 seconds. TOLLGATE_FUZZ_SECONDS asks for more.
+	@scripts/setup build
+	scripts/fuzz $${TOLLGATE_FUZZ_SECONDS:-30}
 
 crash: ## 200 crashes under load: what was answered is on record. TOLLGATE_CRASH_ROUNDS asks for more.
 	@scripts/setup build test

@@ -13,6 +13,8 @@ pub mod embeddings;
 mod foreign;
 mod frames;
 mod freeform;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gemini;
 mod interactions;
 mod json;

@@ -1,0 +1,4 @@
+//! Fuzzes `frames`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tollgate_fuzz::frames(data));

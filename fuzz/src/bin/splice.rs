@@ -1,0 +1,4 @@
+//! Fuzzes `splice`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tollgate_fuzz::splice(data));

@@ -1,0 +1,50 @@
+//! Requests: a surface reads or refuses; what one dialect reads another writes or refuses; and
+//! what was written is read again.
+
+use bytes::Bytes;
+use tollgate_api::{Address, Code, Framing, Surface};
+use tollgate_translate::{Dialect, Losses, request as client};
+
+use crate::speakers::{self, FAITHFUL, READ, pick};
+
+/// The target: a byte that says by which surface, in which dialect, and whether what cannot be said
+/// may be dropped; and the body.
+pub fn request(input: &[u8]) {
+    let Some((&how, body)) = input.split_first() else { return };
+    ask(how, body);
+    let Some(dialect) = speakers::dialect(how >> 3 & 7) else { return };
+    let mut losses = Losses::new(how & 0x80 != 0);
+    let Ok(request) = dialect.read(body, &[], &mut losses) else { return };
+    for other in READ {
+        if let Ok(written) = other.write(&request, &mut losses) {
+            read_again(*other, &written, dialect);
+        }
+    }
+}
+
+/// The way of a client's request.
+fn ask(how: u8, body: &[u8]) {
+    let surface = pick(&Surface::ALL, how & 7);
+    let in_path = matches!(surface, Surface::GenerateContent | Surface::Converse).then_some(());
+    let model = in_path.map(|()| "m".into());
+    let address = Address { surface, model, stream: in_path.map(|()| true), framing: Framing::Sse };
+    let Ok(call) = client::read(&address, Bytes::copy_from_slice(body)) else { return };
+    assert!(call.body.get(call.spans.messages.clone()).is_some_and(|span| !span.is_empty()));
+    let Some(spoken) = Dialect::of(surface).filter(|spoken| READ.contains(spoken)) else { return };
+    for other in READ {
+        if let Ok(said) = other.request(&call, &[], "m") {
+            assert!(call.drop_unsupported || said.dropped.is_empty());
+            read_again(*other, &said.body, spoken);
+        }
+    }
+}
+
+/// What was written in a dialect is of that dialect.
+fn read_again(dialect: Dialect, written: &[u8], from: Dialect) {
+    match dialect.read(written, &[], &mut Losses::new(true)) {
+        Ok(_) => {}
+        Err(refusal) if refusal.code == Code::Unsupported => {}
+        Err(_) if !FAITHFUL.contains(&dialect) => {}
+        Err(refusal) => panic!("{dialect} refuses what was written from {from}: {}", refusal.message),
+    }
+}
