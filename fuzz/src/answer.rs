@@ -10,7 +10,7 @@ use crate::speakers::{self, WRITTEN, call, head, is_json, price};
 /// The target: a byte that says who answers, and the body.
 pub fn answer(input: &[u8]) {
     let Some((&who, body)) = input.split_first() else { return };
-    let Some(dialect) = speakers::dialect(who) else { return };
+    let dialect = speakers::dialect(who);
     let mut events = Vec::new();
     if dialect.whole(body, &mut events).is_err() {
         return;

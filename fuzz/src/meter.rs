@@ -11,7 +11,7 @@ pub fn meter(input: &[u8]) {
     let _ = Dialect::ALL.map(|dialect| dialect.usage(body));
     let error = Dialect::OpenAi.error(u16::from(who) + 400, body);
     assert!(error.message.chars().count() <= 512 && !error.message.contains('\n'));
-    let Some(dialect) = speakers::dialect(who) else { return };
+    let dialect = speakers::dialect(who);
     let mut events = Vec::new();
     if dialect.whole(body, &mut events).is_err() {
         return;

@@ -24,7 +24,7 @@ struct Came {
 pub fn stream(input: &[u8]) {
     let Some((&who, rest)) = input.split_first() else { return };
     let Some((chunks, stream)) = cut(rest) else { return };
-    let Some(dialect) = speakers::dialect(who & 0x3F) else { return };
+    let dialect = speakers::dialect(who & 0x3F);
     for &surface in WRITTEN {
         let (spoken, framing) = framing(surface, who);
         let foreign = || Relay::foreign(dialect, &head(), &call(surface, framing));
