@@ -80,7 +80,8 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
         let status = answer.status.as_u16();
         if !(200..300).contains(&status) {
             let wait = pacing::asked_to_wait(&answer.headers, endpoint.vendor, SystemTime::now());
-            return Err(refused(wire, endpoint, call.surface, own.as_deref(), status, wait).await);
+            let amazons = error_type(answer);
+            return Err(refused(wire, endpoint, call.surface, own.as_deref(), (status, amazons), wait).await);
         }
         if let Some(wait) = pacing::exhausted(&answer.headers, endpoint.vendor, SystemTime::now()) {
             endpoint.health.told_to_wait(wait, crate::clock::now_ms());
@@ -193,14 +194,23 @@ async fn refused(
     endpoint: &Endpoint,
     surface: Surface,
     own: Option<&SecretString>,
-    status: u16,
+    (status, amazons): (u16, Option<String>),
     retry_after: Option<Duration>,
 ) -> Fail {
     let body = endpoint.veiled(wire.drain(ERROR_BYTES_MAX, ERROR_PATIENCE).await, own);
-    let error = endpoint.dialect(surface).error(status, &body);
+    let mut error = endpoint.dialect(surface).error(status, &body);
+    if let Some(kind) = amazons {
+        error.kind = kind;
+    }
     let retry_after = retry_after.or(error.retry_after);
     let verdict = Verdict::of(endpoint.vendor, status, &error);
     Fail::Status { status, error: endpoint.discreet(error, own), verdict, retry_after }
+}
+
+/// Amazon's word for what went wrong, which is in its head and not in its body.
+fn error_type(answer: &pingora::http::ResponseHeader) -> Option<String> {
+    let word = answer.headers.get("x-amzn-errortype")?.to_str().ok()?.split(':').next()?;
+    (!word.is_empty() && word.len() <= 64).then(|| word.to_owned())
 }
 
 fn is_stream(answer: &pingora::http::ResponseHeader, framing: Framing) -> bool {

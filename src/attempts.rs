@@ -12,7 +12,7 @@ use memchr::memmem;
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
 use tollgate_api::{AttemptHead, Call, Code, Edit, Edits, Exchange, Refusal, Seal, Surface};
-use tollgate_translate::{Losses, Upstream, embeddings, splice};
+use tollgate_translate::{Accent, Losses, Upstream, embeddings, splice};
 
 use crate::attempt::{Begun, Try, attempt};
 use crate::clock;
@@ -171,6 +171,12 @@ async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) ->
         if let Foreign::Edit(edit) = foreign {
             edits.to_mut().push(edit);
         }
+        if has_only_newer_cap(endpoint, call) {
+            let newer = edits.iter().rev().find(|edit| &*edit.member == NEWER_CAP).map(|edit| edit.value.clone());
+            let value = newer.unwrap_or_else(|| call.max_output.map(|cap| cap.to_string().into()));
+            let older = Edit { member: "max_tokens".into(), value };
+            edits.to_mut().extend([older, Edit { member: NEWER_CAP.into(), value: None }]);
+        }
         let asks_usage = call.stream && call.surface == Surface::ChatCompletions;
         return Ok(Said { body: splice(call, &edits, Some(&endpoint.model), asks_usage), dropped: Vec::new() });
     }
@@ -183,6 +189,17 @@ async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) ->
     };
     let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;
     Ok(Said { body: body.into(), dropped })
+}
+
+/// OpenAI's newer word for the cap on output.
+const NEWER_CAP: &str = "max_completion_tokens";
+
+/// Whether the client caps its output by OpenAI's newer member alone, at a vendor of the same dialect that
+/// has only the older.
+fn has_only_newer_cap(endpoint: &Endpoint, call: &Call) -> bool {
+    let has_only_newer = call.caps.max_completion_tokens && !call.caps.max_tokens;
+    let is_known = Accent::named(endpoint.vendor.name).is_some_and(|accent| !accent.caps_by_newer_member());
+    has_only_newer && call.surface == Surface::ChatCompletions && is_known
 }
 
 /// What a conversation holds of vendors that answered its earlier turns, and that no other can read.

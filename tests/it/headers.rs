@@ -270,3 +270,15 @@ fn request_lines_go_where_they_are_told_or_nowhere() {
     silent.wait_for_exit();
     assert_eq!(silent.stdout(), "");
 }
+
+#[test]
+fn a_cap_in_openais_newer_word_reaches_a_vendor_that_has_only_the_older() {
+    for (vendor, sent) in [("mistral", "max_tokens"), ("openai", "max_completion_tokens")] {
+        let world = World::with().of_vendor("north", vendor).start();
+        world.chat(Chat::only("north").with("max_completion_tokens", json!(7)));
+        let body: Value = serde_json::from_slice(&world.seen("north").last.expect("it was asked").body).expect("JSON");
+        let caps: Vec<_> =
+            ["max_tokens", "max_completion_tokens"].into_iter().filter(|name| body[*name] == 7).collect();
+        assert_eq!(caps, [sent], "{vendor}: {body}");
+    }
+}

@@ -97,6 +97,12 @@ impl Plans {
         self.behaving(name, profile).place(name, "anthropic", base_url, "")
     }
 
+    /// An endpoint in OpenAI's dialect that is taken for this known vendor.
+    pub(crate) fn of_vendor(self, name: &str, vendor: &str) -> Self {
+        let base_url = format!("{}/v1", self.vendor.base_url(name));
+        self.place(name, "openai", base_url, &format!("    vendor: {vendor}\n"))
+    }
+
     /// An endpoint in OpenAI's dialect at a vendor of its own, or at none.
     pub(crate) fn at(self, name: &str, base_url: impl Into<String>) -> Self {
         self.place(name, "openai", base_url.into(), "")

@@ -97,7 +97,7 @@ fn call(address: &Address, body: &Bytes, given: &Given<'_>) -> Result<Call, Refu
         },
         max_output,
         caps,
-        choices: given.within(words.choices)?.map_or(Ok(1), |n| n.choices(words.choices))?,
+        choices: choices(given)?,
         unbounded: unbounded(given),
         // What is no name is the vendor's to refuse: nothing here is decided by it.
         end_user: given.first(words.end_user).and_then(|(name, user)| user.name(name).ok()),
@@ -129,6 +129,17 @@ fn conversation<'a>(given: &Given<'a>) -> Result<Value<'a>, Refusal> {
         false => value.array(name, conversation_is)?,
     };
     if says_something { Ok(value) } else { Err(value.wrong(name, conversation_is)) }
+}
+
+/// How many answers, under whichever name says the most of them.
+fn choices(given: &Given<'_>) -> Result<u32, Refusal> {
+    let mut most = 1;
+    for name in given.words.choices {
+        if let Some(number) = given.within(name)? {
+            most = most.max(number.choices(name)?);
+        }
+    }
+    Ok(most)
 }
 
 /// The cap on output tokens, and by which members it is set. The newer member comes first.
@@ -192,6 +203,12 @@ mod tests {
             assert_eq!(with(more).unbounded, found, "{more}");
         }
         assert_eq!((with(r#""n":3"#).choices, with(r#""n":null"#).choices), (3, 1));
+        for (name, config) in [("generationConfig", "candidateCount"), ("generation_config", "candidate_count")] {
+            let mut address = Address::of(Surface::GenerateContent);
+            address.model = Some("m".into());
+            let body = format!(r#"{{"contents":[1],"{name}":{{"{config}":4}}}}"#);
+            assert_eq!(read(&address, body.into()).map(|call| call.choices), Ok(4), "{name}");
+        }
         for n in ["0", "-1", "1.5", "\"2\"", "99999999999999999999"] {
             let refused = ask(format!(r#"{{"model":"m","messages":[{{}}],"n":{n}}}"#)).expect_err(n);
             assert_eq!(refused.param.as_deref(), Some("n"));

@@ -185,6 +185,13 @@ impl Accent {
         Self::ALL.into_iter().find(|accent| accent.as_str() == name)
     }
 
+    /// Whether the output is capped by `max_completion_tokens`, OpenAI's newer member, rather than by
+    /// `max_tokens`.
+    #[must_use]
+    pub fn caps_by_newer_member(self) -> bool {
+        self.0.cap == Cap::MaxCompletionTokens
+    }
+
     /// The word used in configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {
