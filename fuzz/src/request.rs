@@ -33,7 +33,8 @@ fn ask(how: u8, body: &[u8]) {
     let Some(spoken) = Dialect::of(surface) else { return };
     for other in Dialect::ALL {
         if let Ok(said) = other.request(&call, &[], "m") {
-            assert!(call.drop_unsupported || said.dropped.is_empty());
+            // Tools that a vendor runs are left out beside a client's own.
+            assert!(call.drop_unsupported || said.dropped.iter().all(|name| name.starts_with("tools")));
             read_again(other, &said.body, spoken);
         }
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use memchr::memchr2;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -50,6 +51,15 @@ impl Json {
     #[must_use]
     pub fn is_unset(&self) -> bool {
         matches!(self.text(), "null" | "false")
+    }
+}
+
+/// JSON text without line breaks, which an event of a stream must not have: there they can only stand
+/// between tokens, as a string has them escaped.
+pub(crate) fn one_line(json: &str) -> Cow<'_, str> {
+    match memchr2(b'\n', b'\r', json.as_bytes()) {
+        None => Cow::Borrowed(json),
+        Some(_) => Cow::Owned(json.replace(['\n', '\r'], " ")),
     }
 }
 
@@ -222,6 +232,16 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TextOrVisitor<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_on_one_line_is_the_same_json() {
+        let pretty = "{\n  \"a\": \"x\\ny\",\r\n  \"b\": [1]\n}";
+        let line = one_line(pretty);
+        assert!(!line.contains(['\n', '\r']));
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(value(&line), value(pretty));
+        assert!(matches!(one_line("{\"a\":1}"), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn a_wrong_member_is_named_but_never_quoted() {

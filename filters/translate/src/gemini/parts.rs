@@ -8,6 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tollgate_api::{Refusal, Sealer};
 
 use super::model::Model;
+use crate::json::one_line;
 use crate::losses::Losses;
 use crate::neutral::{self, Content, Request, Role, Source, Turn};
 
@@ -274,11 +275,15 @@ fn text(content: &Content) -> Option<WirePart<'_>> {
     }
 }
 
-/// Arguments as the object that Google wants, byte for byte where they are one.
+/// Arguments as the object that Google wants, byte for byte where they are one; on one line, as
+/// they may stand in an event.
 pub(super) fn args(arguments: &str) -> Cow<'_, RawValue> {
     let arguments = if matches!(arguments.trim(), "" | "null") { "{}" } else { arguments };
     match object(arguments) {
-        Some(object) => Cow::Borrowed(object),
+        Some(object) => match one_line(object.get()) {
+            Cow::Borrowed(_) => Cow::Borrowed(object),
+            Cow::Owned(line) => Cow::Owned(RawValue::from_string(line).expect("white space for white space")),
+        },
         None => Cow::Owned(wrapped(UNPARSED, arguments)),
     }
 }

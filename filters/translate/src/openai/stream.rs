@@ -14,10 +14,10 @@ use super::content::Content;
 use super::details::{Detail, Told};
 use super::image;
 use super::message::ThinkingBlock;
-use super::usage::{Report, Timings};
+use super::usage::{Groq, Report, Timings};
 use crate::complaint;
 use crate::dialect::{Decode, Garbage, VendorError};
-use crate::json::Text;
+use crate::json::{Text, one_line};
 
 /// Choices in one answer, at most: OpenAI's own limit on `n`.
 const CHOICES_MAX: u32 = 128;
@@ -45,11 +45,6 @@ struct Chunk<'a> {
     search_results: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Groq {
-    usage: Option<Report>,
 }
 
 #[derive(Deserialize)]
@@ -269,7 +264,8 @@ fn logprobs(choice: u32, raw: &RawValue) -> Option<Event> {
         content: Option<&'a RawValue>,
     }
     let content = serde_json::from_str::<Logprobs<'_>>(raw.get()).ok()?.content?.get();
-    (content.starts_with('[') && content != "[]").then(|| Event::Logprobs { choice, tokens: content.into() })
+    let is_list = content.starts_with('[') && content != "[]";
+    is_list.then(|| Event::Logprobs { choice, tokens: one_line(content).into() })
 }
 
 fn failed(error: &RawValue) -> Event {

@@ -97,6 +97,12 @@ impl Report {
     }
 }
 
+/// What Groq says beside an answer: the same usage again, or the only one.
+#[derive(Deserialize)]
+pub(super) struct Groq {
+    pub(super) usage: Option<Report>,
+}
+
 /// What llama.cpp measured of an answer.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Timings {
@@ -124,9 +130,13 @@ pub(super) fn usage_of(body: &[u8]) -> Option<Usage> {
     struct Whole {
         usage: Option<Report>,
         service_tier: Option<Word>,
+        x_groq: Option<Groq>,
+        timings: Option<Timings>,
     }
-    let Whole { usage, service_tier } = serde_json::from_slice(body).ok()?;
-    usage.map(|report| report.usage(service_tier.map(|word| word.0)))
+    let Whole { usage, service_tier, x_groq, timings } = serde_json::from_slice(body).ok()?;
+    let report = usage.or(x_groq.and_then(|groq| groq.usage));
+    let usage = report.map(|report| report.usage(service_tier.map(|word| word.0)));
+    usage.or_else(|| timings.map(Timings::usage))
 }
 
 /// OpenAI's word for the tier at which an answer was served.
@@ -249,5 +259,13 @@ mod tests {
         let json = serde_json::to_string(&write(&usage, Some(cost))).expect("JSON");
         assert_eq!(read(&json), usage);
         assert!(json.contains(r#""cost":0.000450001"#), "{json}");
+    }
+
+    #[test]
+    fn what_a_whole_answer_says_of_its_tokens_elsewhere_is_looked_at_too() {
+        let timed = br#"{"timings":{"cache_n":6,"prompt_n":12,"predicted_n":5}}"#;
+        assert_eq!(usage_of(timed).map(|usage| (usage.input, usage.cached, usage.output)), Some((12, 6, 5)));
+        let groqs = br#"{"x_groq":{"usage":{"prompt_tokens":3,"completion_tokens":4}}}"#;
+        assert_eq!(usage_of(groqs).map(|usage| (usage.input, usage.output)), Some((3, 4)));
     }
 }

@@ -8,7 +8,7 @@ use tollgate_api::{Citation, Event, Seal, Sealer};
 
 use crate::dialect::Garbage;
 use crate::freeform;
-use crate::json::Text;
+use crate::json::{Text, one_line};
 
 /// The items that are understood: any other may have any shape.
 const KNOWN: [&str; 5] = ["message", "reasoning", "function_call", "custom_tool_call", "image_generation_call"];
@@ -164,7 +164,7 @@ impl Progress {
             out.push(Event::Text { choice: 0, text });
         }
         let tokens = logprobs.map(RawValue::get).filter(|tokens| tokens.starts_with('[') && *tokens != "[]");
-        out.extend(tokens.map(|tokens| Event::Logprobs { choice: 0, tokens: tokens.into() }));
+        out.extend(tokens.map(|tokens| Event::Logprobs { choice: 0, tokens: one_line(tokens).into() }));
     }
 
     /// A piece of a refusal.
