@@ -3,17 +3,15 @@
 //! It opens no connection. Everything that does not change from request to request is made here,
 //! once, when configuration loads.
 
-use std::net::SocketAddr;
+mod place;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use memchr::memmem;
 use pingora::http::RequestHeader;
-use pingora::protocols::ALPN;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::utils::tls::WrappedX509;
 use secrecy::{ExposeSecret, SecretString};
@@ -30,13 +28,7 @@ use crate::fail::Fail;
 use crate::handles::EndpointMetrics;
 use crate::health::{Health, Policy};
 use crate::signer::Signer;
-
-/// A name is looked up again after this long; the old addresses serve meanwhile.
-const LOOKUP_FRESH_MS: u64 = 30_000;
-/// Load balancers of vendors close idle connections after 60 s and more.
-const POOL_IDLE: Duration = Duration::from_secs(50);
-/// Streams on one HTTP/2 connection. Pingora's default of 1 would mean no multiplexing.
-const H2_STREAMS_MAX: usize = 100;
+use place::Place;
 
 /// What stands in a vendor's words where a credential stood.
 const VEIL: &str = "[credential]";
@@ -92,18 +84,6 @@ struct Tongue {
     stream: Uri,
 }
 
-/// Host, port, and the addresses they resolve to.
-struct Place {
-    host: Box<str>,
-    port: u16,
-    template: HttpPeer,
-    peer: ArcSwapOption<HttpPeer>,
-    looked_up_ms: AtomicU64,
-    looking: AtomicBool,
-    /// Of a tenant's own address: what may be connected to.
-    guard: Option<Arc<Guard>>,
-}
-
 /// What makes an endpoint, beside what configuration says of its provider.
 pub(crate) struct Site<'a> {
     pub(crate) base: &'a BaseUrl,
@@ -116,82 +96,6 @@ pub(crate) struct Site<'a> {
     pub(crate) connect: Duration,
     /// Separates connection pools: Pingora's pool key ignores the CA and ALPN.
     pub(crate) group: u64,
-}
-
-impl Place {
-    fn new(site: &Site<'_>, guard: Option<Arc<Guard>>) -> Self {
-        let unresolved = SocketAddr::from(([0, 0, 0, 0], 0));
-        let host: Box<str> = site.base.host.trim_matches(['[', ']']).into();
-        let mut template = HttpPeer::new(unresolved, site.base.tls, host.to_string());
-        template.group_key = site.group;
-        let options = &mut template.options;
-        options.connection_timeout = Some(site.connect);
-        options.total_connection_timeout = Some(site.connect);
-        options.idle_timeout = Some(POOL_IDLE);
-        options.max_h2_streams = H2_STREAMS_MAX;
-        if site.http2 {
-            // Over TLS the handshake settles the version; in clear text it must be known.
-            options.alpn = if site.base.tls { ALPN::H2H1 } else { ALPN::H2 };
-            options.h2_ping_interval = Some(Duration::from_secs(30));
-        }
-        options.ca.clone_from(&site.ca);
-        let place = Self {
-            host,
-            port: site.base.port,
-            template,
-            peer: ArcSwapOption::empty(),
-            looked_up_ms: AtomicU64::new(u64::MAX),
-            looking: AtomicBool::new(false),
-            guard,
-        };
-        if let Ok(ip) = place.host.parse()
-            && place.allows(&[SocketAddr::new(ip, place.port)]).is_ok()
-        {
-            place.settle(SocketAddr::new(ip, place.port));
-        }
-        place
-    }
-
-    /// The address to connect to among those that a name stands for: just this one is connected to, so that
-    /// what was looked at is what is called.
-    fn allows(&self, found: &[SocketAddr]) -> Result<SocketAddr, Fail> {
-        match &self.guard {
-            None => found.first().copied().ok_or(Fail::Connect("its name could not be resolved")),
-            Some(guard) => guard.pick(found).map_err(|_| Fail::Connect("its address is not one that may be called")),
-        }
-    }
-
-    fn settle(&self, address: SocketAddr) {
-        let mut peer = self.template.clone();
-        peer._address = address.into();
-        self.peer.store(Some(Arc::new(peer)));
-    }
-
-    /// The address to connect to. A known one is used at once; a stale one while it is renewed.
-    async fn peer(&self) -> Result<Arc<HttpPeer>, Fail> {
-        let looked_up = self.looked_up_ms.load(Relaxed);
-        if let Some(peer) = self.peer.load_full() {
-            let fresh = looked_up == u64::MAX || clock::now_ms() < looked_up.saturating_add(LOOKUP_FRESH_MS);
-            if fresh || self.looking.swap(true, Relaxed) {
-                return Ok(peer);
-            }
-        }
-        let found =
-            tokio::time::timeout(Duration::from_secs(5), tokio::net::lookup_host((&*self.host, self.port))).await;
-        self.looking.store(false, Relaxed);
-        self.looked_up_ms.store(clock::now_ms(), Relaxed);
-        let found: Vec<SocketAddr> = found.ok().and_then(Result::ok).into_iter().flatten().collect();
-        match self.allows(&found) {
-            Ok(address) => self.settle(address),
-            // A name that has moved to where nobody may go must not be served from before.
-            Err(fail) if self.guard.is_some() => {
-                self.peer.store(None);
-                return Err(fail);
-            }
-            Err(_) => {}
-        }
-        self.peer.load_full().ok_or(Fail::Connect("its name could not be resolved"))
-    }
 }
 
 /// Everything an [`Endpoint`] is made of.

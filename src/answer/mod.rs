@@ -2,6 +2,8 @@
 //!
 //! Everything here happens after the commitment to one endpoint; nothing falls back any more.
 
+mod headers;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +12,7 @@ use http::{HeaderName, HeaderValue, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
-use tollgate_api::{Code, Event, Framing, Money, Outcome, Refusal, Surface, Usage};
+use tollgate_api::{Code, Event, Framing, Outcome, Refusal, Surface, Usage};
 use tollgate_translate::embeddings::{self, Wants};
 use tollgate_translate::{Dialect, Failure, Phase};
 
@@ -23,13 +25,12 @@ use crate::pipeline::End;
 use crate::reply;
 use crate::tally::{Drain, Tally};
 
+pub(crate) use headers::headers;
+
 /// What is read of an answer after its client has gone.
 const DRAIN_BYTES_MAX: usize = 8 << 20;
 /// What is readable already is sent in one write, up to this size.
 const COALESCE_BYTES_MAX: usize = 16 << 10;
-
-/// Headers of an answer, collected before its head is written.
-pub(crate) type Headers = smallvec::SmallVec<[(HeaderName, HeaderValue); 12]>;
 
 /// Sends the answer to its end.
 pub(crate) async fn deliver(answering: Answering, session: &mut Session, tally: &mut Tally) -> Result<(), End> {
@@ -348,75 +349,4 @@ fn stream_head(session: &Session, tally: &Tally) -> Box<ResponseHeader> {
     let framing = (header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     let framing = (!session.is_http2()).then_some(framing);
     reply::head(200, ours.into_iter().chain(framing).chain(headers(tally)))
-}
-
-/// The headers that say what happened.
-pub(crate) fn headers(tally: &Tally) -> Headers {
-    let mut headers = Headers::new();
-    let mut say = |name: &HeaderName, value: &str| {
-        // Values are ours: names from configuration, decimals, words of closed sets.
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.push((name.clone(), value));
-        }
-    };
-    say(&names::REQUEST_ID, std::str::from_utf8(&tally.id.text()).unwrap_or_default());
-    if tally.live.books.is_some() {
-        say(&names::RECEIPT, &format!("/v1/audit/receipts/{}", tally.id));
-    }
-    if let Some(endpoint) = tally.served_by() {
-        say(&names::ENDPOINT, &endpoint.name);
-        say(&names::MODEL, &endpoint.model);
-        if endpoint.prices.is_none() {
-            say(&names::UNPRICED, "true");
-        }
-    }
-    if let Some(chain) = tally.chain() {
-        say(&names::FALLBACK_CHAIN, &chain);
-    }
-    if let Some(reason) = tally.fallback_reason() {
-        say(&names::FALLBACK_REASON, reason);
-    }
-    if let Some(label) = tally.exchange.as_ref().and_then(|x| x.label.as_ref()) {
-        say(&names::TASK, label.task.map_or("unsure", |t| t.as_str()));
-        say(&names::COMPLEXITY, label.complexity.as_str());
-        say(&names::RULE, &label.rule);
-    }
-    if let Some(cost) = tally.cost {
-        say(&names::COST, &cost.total().decimal());
-        say(&names::INPUT_COST, &cost.input.decimal());
-        say(&names::OUTPUT_COST, &cost.output.decimal());
-        if tally.fee != 0 {
-            say(&names::FEE, &Money::from_nano(tally.fee).decimal());
-        }
-    }
-    if !tally.dropped.is_empty() {
-        say(&names::DROPPED, &tally.dropped.join(", "));
-    }
-    if let Some(held) = tally.held.as_ref().filter(|held| held.is_lowered) {
-        say(&names::MAX_OUTPUT, &held.cap.to_string());
-    }
-    headers.extend(crate::admit::headers(tally.rates));
-    headers
-}
-
-/// The names of our headers.
-mod names {
-    use http::HeaderName;
-
-    pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-request-id");
-    pub(super) static RECEIPT: HeaderName = HeaderName::from_static("x-tollgate-receipt");
-    pub(super) static ENDPOINT: HeaderName = HeaderName::from_static("x-tollgate-endpoint");
-    pub(super) static MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
-    pub(super) static UNPRICED: HeaderName = HeaderName::from_static("x-tollgate-unpriced");
-    pub(super) static FALLBACK_CHAIN: HeaderName = HeaderName::from_static("x-tollgate-fallback-chain");
-    pub(super) static FALLBACK_REASON: HeaderName = HeaderName::from_static("x-tollgate-fallback-reason");
-    pub(super) static TASK: HeaderName = HeaderName::from_static("x-tollgate-task");
-    pub(super) static COMPLEXITY: HeaderName = HeaderName::from_static("x-tollgate-complexity");
-    pub(super) static RULE: HeaderName = HeaderName::from_static("x-tollgate-rule");
-    pub(super) static COST: HeaderName = HeaderName::from_static("x-tollgate-cost-usd");
-    pub(super) static INPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-input-cost-usd");
-    pub(super) static FEE: HeaderName = HeaderName::from_static("x-tollgate-fee-usd");
-    pub(super) static DROPPED: HeaderName = HeaderName::from_static("x-tollgate-dropped");
-    pub(super) static MAX_OUTPUT: HeaderName = HeaderName::from_static("x-tollgate-max-output");
-    pub(super) static OUTPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-output-cost-usd");
 }
