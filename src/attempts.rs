@@ -2,25 +2,21 @@
 //!
 //! Fallback happens here and only here, so never after content has gone out.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use memchr::memmem;
 use pingora::http::RequestHeader;
 use smallvec::SmallVec;
-use tollgate_api::{AttemptHead, Call, Code, Edit, Edits, Exchange, Refusal, Seal, Surface};
-use tollgate_translate::{Accent, Losses, Upstream, embeddings, splice};
+use tollgate_api::{AttemptHead, Code, Refusal};
 
 use crate::attempt::{Begun, Try, attempt};
 use crate::clock;
 use crate::endpoint::Endpoint;
 use crate::fail::{Fail, FailKind};
 use crate::health::State;
-use crate::off_worker::{THRESHOLD_BYTES, off_worker};
 use crate::plan::{Candidate, Plan};
+use crate::say::{Said, say};
 use crate::tally::{Tally, Tried};
 use crate::upstream::Upstreams;
 
@@ -146,92 +142,6 @@ async fn one(
     let decode = live.chain.sees_events();
     let what = Try { pools, endpoint, id, headers, body, own, call, decode, deadline };
     attempt(what, &mut |event| live.chain.on_event(exchange, states, event)).await
-}
-
-/// A request in an endpoint's words, and what of it could not be said.
-struct Said {
-    body: Bytes,
-    dropped: Vec<String>,
-}
-
-/// The request in this endpoint's words: spliced where it speaks the client's dialect, translated
-/// where it does not. `cap` is the output that money is held for.
-async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) -> Result<Said, Fail> {
-    let call = &exchange.call;
-    let capped = cap.and_then(|cap| capped(endpoint, exchange, cap));
-    let edits = capped.as_ref().unwrap_or(&exchange.edits);
-    if call.surface == Surface::Embeddings {
-        let mut losses = Losses::new(call.drop_unsupported);
-        let body = embeddings::request(endpoint.dialect(call.surface), call, edits, &endpoint.model, &mut losses);
-        return Ok(Said { body: body.map_err(Fail::Unsayable)?, dropped: losses.dropped() });
-    }
-    let foreign = foreign_turns(call, edits);
-    if endpoint.speaks(call.surface) && !matches!(foreign, Foreign::Rewrite) {
-        let mut edits = Cow::Borrowed(edits);
-        if let Foreign::Edit(edit) = foreign {
-            edits.to_mut().push(edit);
-        }
-        if has_only_newer_cap(endpoint, call) {
-            let newer = edits.iter().rev().find(|edit| &*edit.member == NEWER_CAP).map(|edit| edit.value.clone());
-            let value = newer.unwrap_or_else(|| call.max_output.map(|cap| cap.to_string().into()));
-            let older = Edit { member: "max_tokens".into(), value };
-            edits.to_mut().extend([older, Edit { member: NEWER_CAP.into(), value: None }]);
-        }
-        let asks_usage = call.stream && call.surface == Surface::ChatCompletions;
-        return Ok(Said { body: splice(call, &edits, Some(&endpoint.model), asks_usage), dropped: Vec::new() });
-    }
-    let (dialect, accent) = (endpoint.dialect(call.surface), endpoint.vendor.accent);
-    let said = if call.body.len() < THRESHOLD_BYTES {
-        dialect.request_to(call, edits, &Upstream { model: &endpoint.model, accent })
-    } else {
-        let (call, edits, model) = (call.clone(), edits.clone(), Arc::clone(&endpoint.model));
-        off_worker(move || dialect.request_to(&call, &edits, &Upstream { model: &model, accent })).await
-    };
-    let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;
-    Ok(Said { body: body.into(), dropped })
-}
-
-/// OpenAI's newer word for the cap on output.
-const NEWER_CAP: &str = "max_completion_tokens";
-
-/// Whether the client caps its output by OpenAI's newer member alone, at a vendor of the same dialect that
-/// has only the older.
-fn has_only_newer_cap(endpoint: &Endpoint, call: &Call) -> bool {
-    let has_only_newer = call.caps.max_completion_tokens && !call.caps.max_tokens;
-    let is_known = Accent::named(endpoint.vendor.name).is_some_and(|accent| !accent.caps_by_newer_member());
-    has_only_newer && call.surface == Surface::ChatCompletions && is_known
-}
-
-/// What a conversation holds of vendors that answered its earlier turns, and that no other can read.
-enum Foreign {
-    /// Nothing.
-    None,
-    /// Blocks that one edit takes out.
-    Edit(Edit),
-    /// Seals anywhere: the request is put together anew, without them.
-    Rewrite,
-}
-
-fn foreign_turns(call: &Call, edits: &Edits) -> Foreign {
-    let edited = edits.iter().rev().find(|edit| &*edit.member == "messages").and_then(|edit| edit.value.as_deref());
-    let messages = edited.map_or(call.messages(), str::as_bytes);
-    match call.surface {
-        Surface::Messages => tollgate_translate::native_messages(messages).map_or(Foreign::None, Foreign::Edit),
-        _ if memmem::find(messages, Seal::MARK.as_bytes()).is_some() => Foreign::Rewrite,
-        _ => Foreign::None,
-    }
-}
-
-/// The edits that cap the output at what is held; `None` where the client's own cap is no higher.
-fn capped(endpoint: &Endpoint, exchange: &Exchange, cap: u64) -> Option<Edits> {
-    let call = &exchange.call;
-    if call.max_output.is_some_and(|own| own <= cap) {
-        return None;
-    }
-    let cap = endpoint.max_output.map_or(cap, |most| most.min(cap));
-    // OpenAI's own models insist on the newer member, all others know the older.
-    let newer = matches!(endpoint.vendor.name, "openai" | "azure");
-    Some(tollgate_translate::capped(call, &exchange.edits, cap, newer))
 }
 
 /// The only headers of the client that go upstream: its W3C trace context.

@@ -46,6 +46,7 @@ mod records;
 mod reload;
 mod reply;
 mod request_log;
+mod say;
 mod serve;
 mod shutdown;
 mod signer;
