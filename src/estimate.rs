@@ -23,6 +23,16 @@ pub(crate) async fn stream(tally: &Tally, output_chars: u64) -> Usage {
     off_worker(move || estimated(encoding, &messages, estimate_output_chars(output_chars))).await
 }
 
+/// What a vendor reports, with the prompt counted here where it left that out: no prompt is free. (llama.cpp's
+/// streams of Messages do, now and then.)
+pub(crate) async fn completed(tally: &Tally, usage: Usage) -> Usage {
+    if usage.prompt() > 0 {
+        return usage;
+    }
+    let counted = stream(tally, 0).await;
+    Usage { input: counted.input, source: UsageSource::Estimated, ..usage }
+}
+
 /// The client left while an endpoint was working for it: what it read is owed all the same.
 pub(crate) async fn hang_up(tally: &mut Tally) {
     let Some(endpoint) = tally.left_behind() else { return };

@@ -78,7 +78,7 @@ async fn meter_vectors(endpoint: &Arc<Endpoint>, body: Bytes, tally: &mut Tally)
 async fn meter_whole(endpoint: &Arc<Endpoint>, body: &Bytes, tally: &mut Tally) {
     let dialect = endpoint.dialect(tally.surface());
     let usage = match dialect.usage(body) {
-        Some(usage) => usage,
+        Some(usage) => estimate::completed(tally, usage).await,
         None => estimate::whole(tally, dialect, body.clone()).await,
     };
     tally.metered(usage, endpoint);
@@ -214,7 +214,7 @@ async fn stream_on(endpoint: &Arc<Endpoint>, stream: &mut Stream, tally: &mut Ta
     }
     drop(drain.turn);
     let is_whole = matches!(stream.relay.phase(), Phase::Ended);
-    let usage = match (stream.relay.usage().filter(|_| is_whole), tally.worst()) {
+    let usage = match (stream.relay.usage().filter(|usage| is_whole && usage.prompt() > 0), tally.worst()) {
         (Some(usage), _) => usage,
         (None, Some(worst)) => worst,
         (None, None) => return,
@@ -328,7 +328,7 @@ fn finish(
 /// Books what a stream used: what the vendor reported, or an estimate of what was seen.
 async fn meter(endpoint: &Endpoint, reported: Option<Usage>, output_chars: u64, tally: &mut Tally) {
     let usage = match reported {
-        Some(usage) => usage,
+        Some(usage) => estimate::completed(tally, usage).await,
         None => estimate::stream(tally, output_chars).await,
     };
     tally.metered(usage, endpoint);

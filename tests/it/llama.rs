@@ -83,18 +83,25 @@ fn model() -> PathBuf {
     MADE.get_or_init(make).clone()
 }
 
-/// A request of each surface that says something of its own: nothing of it is in the server's cache.
+/// A request of each surface that says something of its own: no prompt is in the server's cache as a whole, of
+/// which it counts a token otherwise than it reports it.
 fn asked(number: usize, stream: bool) -> [(&'static str, Value); 3] {
-    let text = format!("Number {number}, streamed {stream}: tell a story");
-    let messages = json!([{"role": "user", "content": text}]);
-    let mut chat = json!({"model": "only-llama", "messages": messages, "max_tokens": 20, "stream": stream});
+    let text = |surface: &str| format!("{surface}, number {number}, streamed {stream}: tell a story");
+    let messages = |surface: &str| json!([{"role": "user", "content": text(surface)}]);
+    let mut chat = json!({"model": "only-llama", "messages": messages("chat"), "max_tokens": 20, "stream": stream});
     if stream && number == 1 {
         chat["stream_options"] = json!({"include_usage": true});
     }
     [
         ("/v1/chat/completions", chat),
-        ("/v1/messages", json!({"model": "only-llama", "messages": messages, "max_tokens": 20, "stream": stream})),
-        ("/v1/responses", json!({"model": "only-llama", "input": text, "max_output_tokens": 20, "stream": stream})),
+        (
+            "/v1/messages",
+            json!({"model": "only-llama", "messages": messages("anthropic"), "max_tokens": 20, "stream": stream}),
+        ),
+        (
+            "/v1/responses",
+            json!({"model": "only-llama", "input": text("responses"), "max_output_tokens": 20, "stream": stream}),
+        ),
     ]
 }
 
@@ -104,22 +111,31 @@ fn our_meter_counts_what_the_server_counts_on_every_surface() {
     let world = llama.world();
     let bearer = format!("Bearer {}", world.key);
     let before = (llama.counter("prompt_tokens_total"), llama.counter("tokens_predicted_total"));
-    let mut counted = (0, 0);
+    let (mut counted, mut lines, mut unsure) = ((0, 0), Vec::new(), false);
     for stream in [false, true] {
         for number in 0..3 {
             for (path, body) in asked(number, stream) {
                 let answer = world.ask("POST", path, &[("authorization", &bearer)], body.to_string().as_bytes());
                 assert_eq!(answer.status, 200, "{path}: {}", answer.text());
                 let line = world.line_of(&answer);
-                assert_eq!(line["usage"], "reported", "{path}: {line}");
                 let count = |name: &str| line[name].as_u64().unwrap_or(0);
+                // Its streams of Messages lack their beginning at times, and with it what the prompt was: that
+                // is counted here, and said.
+                let lacks_beginning = path == "/v1/messages" && stream && !answer.text().contains("message_start");
+                let expected = if lacks_beginning { "estimated" } else { "reported" };
+                assert_eq!(line["usage"], expected, "{path}: {line}");
+                assert!(count("input_tokens") > 0, "no prompt is free: {line}");
+                unsure |= lacks_beginning;
                 counted.0 += count("input_tokens") - count("cached_tokens");
                 counted.1 += count("output_tokens");
+                lines.push(line);
             }
         }
     }
     let after = (llama.counter("prompt_tokens_total"), llama.counter("tokens_predicted_total"));
-    assert_eq!(counted, (after.0 - before.0, after.1 - before.1));
+    let (prompts, said) = (after.0 - before.0, after.1 - before.1);
+    assert_eq!(counted.1, said, "{lines:#?}");
+    assert!(unsure || counted.0 == prompts, "{} of {prompts}: {lines:#?}", counted.0);
 }
 
 #[test]

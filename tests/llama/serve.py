@@ -16,6 +16,8 @@ if hasattr(params, "hostnames"):
     params.hostnames = ["127.0.0.1"]
 else:
     params.hostname = "127.0.0.1"
+# Of a prompt that it has seen before it counts more tokens, or fewer, than it reports.
+params.cache_prompt = False
 params.endpoint_metrics = params.use_jinja = True
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)

@@ -6,6 +6,7 @@ mod converse;
 mod embeddings;
 mod envoy;
 mod exchanges;
+mod fan;
 #[path = "../frames/mod.rs"]
 mod frames;
 mod gemini;
