@@ -23,10 +23,15 @@ pub(crate) async fn stream(tally: &Tally, output_chars: u64) -> Usage {
     off_worker(move || estimated(encoding, &messages, estimate_output_chars(output_chars))).await
 }
 
-/// What a vendor reports, with the prompt counted here where it left that out: no prompt is free. (llama.cpp's
-/// streams of Messages do, now and then.)
+/// Whether a vendor's report leaves the prompt out: it answered, and read nothing. (llama.cpp's streams of
+/// Messages do, now and then.) A report of nothing at all is true of what a guardrail stopped.
+pub(crate) fn lacks_prompt(usage: &Usage) -> bool {
+    usage.prompt() == 0 && usage.output > 0
+}
+
+/// What a vendor reports, with the prompt counted here where it left that out.
 pub(crate) async fn completed(tally: &Tally, usage: Usage) -> Usage {
-    if usage.prompt() > 0 {
+    if !lacks_prompt(&usage) {
         return usage;
     }
     let counted = stream(tally, 0).await;

@@ -214,7 +214,7 @@ async fn stream_on(endpoint: &Arc<Endpoint>, stream: &mut Stream, tally: &mut Ta
     }
     drop(drain.turn);
     let is_whole = matches!(stream.relay.phase(), Phase::Ended);
-    let usage = match (stream.relay.usage().filter(|usage| is_whole && usage.prompt() > 0), tally.worst()) {
+    let usage = match (stream.relay.usage().filter(|usage| is_whole && !estimate::lacks_prompt(usage)), tally.worst()) {
         (Some(usage), _) => usage,
         (None, Some(worst)) => worst,
         (None, None) => return,
