@@ -170,8 +170,10 @@ fn every_recorded_answer_of_anthropic_reaches_a_responses_client_whole() {
                     usage.cache_write += std::mem::take(&mut usage.cache_write_1h);
                     usage.tier = Tier::Standard;
                 }
-                // Nor has it the words of a source.
-                Event::Cited { citation, .. } => citation.quote = None,
+                // Nor has it the words of a source, or the place in a document of the prompt.
+                Event::Cited { citation, .. } => {
+                    (citation.quote, citation.document, citation.source) = (None, None, None);
+                }
                 _ => {}
             }
         }
