@@ -12,6 +12,7 @@ mod filter;
 mod money;
 mod refusal;
 mod seal;
+mod start_within;
 mod task;
 mod tier;
 mod usage;
@@ -25,6 +26,7 @@ pub use filter::{AttemptHead, BuildError, DynFilter, Filter, Slot, Verdict, Veto
 pub use money::{Cost, Money, ParseMoneyError, Price};
 pub use refusal::{Code, Kind, Refusal};
 pub use seal::{Seal, Sealer};
+pub use start_within::{NoStart, RaceMode, StartWithin};
 pub use task::{Complexity, Label, Task};
 pub use tier::Tier;
 pub use usage::{Usage, UsageSource};
