@@ -94,6 +94,7 @@ fn pattern(file: &Path) -> anyhow::Result<String> {
         suspended: false,
         byok_only: false,
         limits: Limits::default(),
+        deadlines: Default::default(),
         created_ms: 0,
     };
     store.create_tenant(&scope, tenant)?;

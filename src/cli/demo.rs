@@ -119,6 +119,7 @@ impl Demo {
             suspended: false,
             byok_only: false,
             limits: Limits::default(),
+            deadlines: Default::default(),
             created_ms: now,
         };
         match store.create_tenant(&Scope::Operator, tenant) {

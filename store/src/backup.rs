@@ -17,6 +17,8 @@ use crate::store::Store;
 use tables::{TABLES, Table};
 
 const FORMAT: &str = "tollgate-store-1";
+/// The oldest schema whose backups are read: what came later, the tables say.
+const OLDEST: i64 = 2;
 const BATCH: i64 = 1_000;
 /// Bytes of one line; a row is much smaller.
 const LINE_MAX: u64 = 4 * 1024 * 1024;
@@ -70,7 +72,7 @@ impl Store {
     /// Reads what [`Store::backup`] wrote, into a store that holds nothing yet: as a whole or not at all.
     ///
     /// # Errors
-    /// Something is stored already, or what is read is no whole backup of this schema.
+    /// Something is stored already, or what is read is no whole backup of a schema that is known.
     pub fn restore(&self, from: &mut dyn BufRead) -> Result<(), StoreError> {
         let mut started = false;
         self.transact(Purpose::LongWrite, |tx| {
@@ -84,7 +86,7 @@ impl Store {
                 }
             }
             let header = header(&line(from)?.ok_or_else(cut_off)?)?;
-            fill(tx, from)?;
+            fill(tx, from, header.schema)?;
             let seq = header.changes.saturating_add(LEAP);
             tx.execute("UPDATE counter SET seq = $1", &row![seq])?;
             tx.execute("DELETE FROM changes", &[]).map(drop)
@@ -111,7 +113,7 @@ fn dump(tx: &mut Tx<'_>, table: &Table, to: &mut dyn Write) -> Result<u64, Store
     }
 }
 
-fn fill(tx: &mut Tx<'_>, from: &mut dyn BufRead) -> Result<(), StoreError> {
+fn fill(tx: &mut Tx<'_>, from: &mut dyn BufRead, schema: i64) -> Result<(), StoreError> {
     let mut rows = 0;
     loop {
         let text = line(from)?.ok_or_else(cut_off)?;
@@ -123,7 +125,7 @@ fn fill(tx: &mut Tx<'_>, from: &mut dyn BufRead) -> Result<(), StoreError> {
         let wrong = || StoreError::invalid(format!("row {rows} of the backup"), "restore it as it was written");
         let row: Line<'_> = serde_json::from_str(&text).map_err(|_| wrong())?;
         let table = TABLES.iter().find(|table| table.name == row.table).ok_or_else(wrong)?;
-        let values = table.values(row.row).ok_or_else(wrong)?;
+        let values = table.values(row.row, schema).ok_or_else(wrong)?;
         if tx.execute(&table.insert(), &values)? != 1 {
             return Err(wrong());
         }
@@ -138,9 +140,9 @@ fn header(text: &str) -> Result<Header, StoreError> {
     if header.schema > NEWEST {
         return Err(StoreError::Newer { found: header.schema, known: NEWEST });
     }
-    if header.schema != NEWEST {
+    if header.schema < OLDEST {
         return Err(StoreError::invalid(
-            format!("the backup has schema {} and this Tollgate {NEWEST}", header.schema),
+            format!("the backup has schema {}, this Tollgate reads {OLDEST} to {NEWEST}", header.schema),
             "restore it with the Tollgate that wrote it, then upgrade",
         ));
     }

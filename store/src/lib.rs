@@ -16,6 +16,7 @@ mod ids;
 mod migrate;
 mod posting;
 mod snapshot;
+mod start;
 mod store;
 mod types;
 mod veiled;
@@ -27,7 +28,7 @@ pub use ids::{budget_id, credential_id, member_id};
 pub use posting::{Charge, Node, NodeStart, Posted, Posting};
 pub use store::Store;
 pub use types::{
-    Balance, BalanceKind, Bindings, Budget, Change, Changed, Covers, Credential, Key, KeyKind, Limits, Member, Period,
-    Role, Scope, Standing, Statement, Sum, Tenant, TopUp, Usage,
+    Balance, BalanceKind, Bindings, Budget, Change, Changed, Covers, Credential, Deadlines, Key, KeyKind, Limits,
+    Member, Period, Role, Scope, Standing, Statement, Sum, Tenant, TopUp, Usage,
 };
 pub use window::window_of;

@@ -7,9 +7,10 @@ use crate::engine::{Engine, Purpose, Tx, row};
 use crate::error::StoreError;
 
 /// In order. One that was released never changes.
-pub(crate) const MIGRATIONS: [(&str, &str); 2] = [
+pub(crate) const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_accounts", include_str!("../migrations/0001_accounts.sql")),
     ("0002_ledger", include_str!("../migrations/0002_ledger.sql")),
+    ("0003_deadlines", include_str!("../migrations/0003_deadlines.sql")),
 ];
 
 /// The schema of this binary.

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tollgate_api::{RaceMode, StartWithin};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 /// Who may see what. Every query takes one: what lies outside does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub struct Tenant {
     pub byok_only: bool,
     /// Limits of the tenant as a whole.
     pub limits: Limits,
+    /// How its requests meet deadlines.
+    pub deadlines: Deadlines,
     /// When it was made.
     pub created_ms: i64,
 }
@@ -148,6 +152,37 @@ pub struct Limits {
     pub tokens_per_day: Option<u64>,
     /// Requests open at once.
     pub concurrent_requests: Option<u32>,
+}
+
+/// How a tenant's requests meet deadlines. What is not there is as the gateway's configuration says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Deadlines {
+    /// What `start_within` is taken to be where a request does not say: `default`, `priority`, `auto`, or a time
+    /// such as `30s`.
+    #[serde(default, with = "crate::start", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "30s")]
+    pub start_within: Option<StartWithin>,
+    /// Whether a request that does not say is refused, where no `start_within` is set here or configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require: Option<bool>,
+    /// What happens to the flex attempt when the standard one starts: `overlap` lets both go on, `sequential`
+    /// cancels it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = race)]
+    pub race: Option<RaceMode>,
+}
+
+/// Its words, for the description of the API.
+fn race() -> Schema {
+    let words = [RaceMode::Overlap, RaceMode::Sequential].map(|race| Some(race.as_str()));
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some(
+            "What happens to the flex attempt when the standard one starts: `overlap` lets both go on, `sequential` \
+             cancels it first.",
+        ))
+        .enum_values(Some(words.into_iter().chain([None])))
+        .into()
 }
 
 /// A vendor's secret, sealed. A tenant has at most one for each provider.

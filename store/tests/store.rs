@@ -24,10 +24,13 @@ laws! {
         opening_twice_applies_nothing_twice,
         three_nodes_can_start_at_once,
         a_database_of_a_newer_tollgate_is_left_alone,
+        a_tenant_of_an_older_tollgate_is_as_it_was,
     }
     accounts {
         what_is_made_is_found_as_it_was,
         changes_are_kept_and_removals_are_final,
+        what_is_said_of_deadlines_is_kept_and_can_be_taken_back,
+        deadlines_of_a_newer_tollgate_are_read_as_far_as_they_are_known,
         lists_come_in_pages,
         the_last_owner_stays,
         a_members_keys_go_with_it,
@@ -71,5 +74,6 @@ laws! {
         a_backup_goes_from_one_database_to_the_other_and_back,
         only_an_empty_store_is_restored_into,
         a_backup_that_is_not_whole_restores_nothing,
+        a_backup_from_before_deadlines_is_restored,
     }
 }

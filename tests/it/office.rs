@@ -49,6 +49,7 @@ impl Office {
             suspended: false,
             byok_only: false,
             limits: Limits::default(),
+            deadlines: Default::default(),
             created_ms: 1,
         };
         change(&mut tenant);

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use tollgate_store::{Bindings, Limits, Role, Tenant};
+use tollgate_store::{Bindings, Deadlines, Limits, Role, Tenant};
 use utoipa::ToSchema;
 
+use super::deadlines::ChangedDeadlines;
 use crate::answer::{page, value};
 use crate::ask::Ask;
 use crate::form::{Body, Form};
@@ -44,10 +45,13 @@ pub(crate) struct NewTenant {
     byok_only: Option<bool>,
     /// Limits of the tenant as a whole.
     limits: Option<Limits>,
+    /// How its requests meet deadlines; as configured where nothing is said.
+    #[schema(value_type = Option<Deadlines>)]
+    deadlines: Option<ChangedDeadlines>,
 }
 
 impl Body for NewTenant {
-    const MEMBERS: &'static [&'static str] = &["id", "name", "byok_only", "limits"];
+    const MEMBERS: &'static [&'static str] = &["id", "name", "byok_only", "limits", "deadlines"];
 
     fn read(form: &mut Form) -> Result<Self, Refusal> {
         Ok(Self {
@@ -55,6 +59,7 @@ impl Body for NewTenant {
             name: form.text("name")?,
             byok_only: form.flag("byok_only")?,
             limits: form.nested("limits")?,
+            deadlines: form.nested("deadlines")?,
         })
     }
 }
@@ -70,10 +75,13 @@ pub(crate) struct ChangedTenant {
     suspended: Option<bool>,
     /// Limits of the tenant as a whole. Only for the operator.
     limits: Option<Limits>,
+    /// How its requests meet deadlines. Each member that is there replaces what was; `null` is as configured.
+    #[schema(value_type = Option<Deadlines>)]
+    deadlines: Option<ChangedDeadlines>,
 }
 
 impl Body for ChangedTenant {
-    const MEMBERS: &'static [&'static str] = &["name", "byok_only", "suspended", "limits"];
+    const MEMBERS: &'static [&'static str] = &["name", "byok_only", "suspended", "limits", "deadlines"];
 
     fn read(form: &mut Form) -> Result<Self, Refusal> {
         Ok(Self {
@@ -81,6 +89,7 @@ impl Body for ChangedTenant {
             byok_only: form.flag("byok_only")?,
             suspended: form.flag("suspended")?,
             limits: form.nested("limits")?,
+            deadlines: form.nested("deadlines")?,
         })
     }
 }
@@ -91,13 +100,14 @@ pub(crate) fn list(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
 }
 
 pub(crate) fn create(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
-    let NewTenant { id, name, byok_only, limits } = ask.body.read()?;
+    let NewTenant { id, name, byok_only, limits, deadlines } = ask.body.read()?;
     let tenant = Tenant {
         name: name.unwrap_or_else(|| id.clone()),
         id,
         suspended: false,
         byok_only: byok_only.unwrap_or_default(),
         limits: limits.unwrap_or_default(),
+        deadlines: deadlines.unwrap_or_default().of(Deadlines::default()),
         created_ms: ask.now(),
     };
     let made = ask.store().create_tenant(&ask.scope, tenant)?;
@@ -110,7 +120,7 @@ pub(crate) fn show(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
 }
 
 pub(crate) fn change(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
-    let ChangedTenant { name, byok_only, suspended, limits } = ask.body.read()?;
+    let ChangedTenant { name, byok_only, suspended, limits, deadlines } = ask.body.read()?;
     let for_operator = suspended.is_some() || limits.is_some();
     if for_operator && !Right::Operate.is_of(ask.manager) {
         return Err(Refusal::forbidden(Right::Operate.says()));
@@ -122,6 +132,7 @@ pub(crate) fn change(ask: &mut Ask<'_>) -> Result<Value, Refusal> {
         byok_only: byok_only.unwrap_or(was.byok_only),
         suspended: suspended.unwrap_or(was.suspended),
         limits: limits.unwrap_or(was.limits),
+        deadlines: deadlines.unwrap_or_default().of(was.deadlines),
         ..was
     };
     let new = ask.store().change_tenant(&ask.scope, &new)?;

@@ -6,6 +6,7 @@ mod accounts;
 mod balances;
 mod budgets;
 mod credentials;
+mod deadlines;
 mod keys;
 mod limits;
 mod members;

@@ -4,6 +4,7 @@
 
 mod bodies;
 mod credentials;
+mod deadlines;
 mod document;
 mod doors;
 mod isolation;

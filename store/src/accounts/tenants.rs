@@ -1,14 +1,16 @@
 //! Tenants. Removing one leaves its money and usage where they are.
 
+use serde_json::{Map, Value};
+
 use super::{all, as_json, exists, json, one};
 use crate::changes::{note, note_all};
 use crate::check;
 use crate::engine::{Row, row};
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::types::{Changed, Scope, Tenant};
+use crate::types::{Changed, Deadlines, Scope, Tenant};
 
-pub(crate) const TENANT: &str = "SELECT id, name, suspended, byok_only, limits, created_ms FROM tenants";
+pub(crate) const TENANT: &str = "SELECT id, name, suspended, byok_only, limits, deadlines, created_ms FROM tenants";
 
 /// What goes with a tenant, in the order in which it can go.
 const OWNED: [(Changed, &str); 4] = [
@@ -33,11 +35,11 @@ impl Store {
                     "a tenant that is gone had this id, and its usage stays: take another",
                 ));
             }
-            let Tenant { id, name, suspended, byok_only, limits, created_ms } = &tenant;
+            let Tenant { id, name, suspended, byok_only, limits, deadlines, created_ms } = &tenant;
             let made = tx.execute(
-                "INSERT INTO tenants (id, name, suspended, byok_only, limits, created_ms) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-                &row![id, name, *suspended, *byok_only, as_json(limits)?, *created_ms],
+                "INSERT INTO tenants (id, name, suspended, byok_only, limits, deadlines, created_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                &row![id, name, *suspended, *byok_only, as_json(limits)?, as_json(deadlines)?, *created_ms],
             )?;
             if made == 0 {
                 return Err(StoreError::conflict("there is a tenant with this id: take another"));
@@ -75,13 +77,14 @@ impl Store {
     /// # Errors
     /// It is not there for this scope.
     pub fn change_tenant(&self, scope: &Scope, changed: &Tenant) -> Result<Tenant, StoreError> {
-        let Tenant { id, name, suspended, byok_only, limits, created_ms: _ } = changed;
+        let Tenant { id, name, suspended, byok_only, limits, deadlines, created_ms: _ } = changed;
         check::within(scope, id)?;
         check::name(name)?;
         self.mutate(|tx| {
             let done = tx.execute(
-                "UPDATE tenants SET name = $1, suspended = $2, byok_only = $3, limits = $4 WHERE id = $5",
-                &row![name, *suspended, *byok_only, as_json(limits)?, id],
+                "UPDATE tenants SET name = $1, suspended = $2, byok_only = $3, limits = $4, deadlines = $5 \
+                 WHERE id = $6",
+                &row![name, *suspended, *byok_only, as_json(limits)?, as_json(deadlines)?, id],
             )?;
             if done == 0 {
                 return Err(StoreError::NotFound);
@@ -118,6 +121,22 @@ pub(crate) fn tenant(row: &Row) -> Result<Tenant, StoreError> {
         suspended: row.flag(2)?,
         byok_only: row.flag(3)?,
         limits: json(row, 4)?,
-        created_ms: row.int(5)?,
+        deadlines: deadlines(row)?,
+        created_ms: row.int(6)?,
     })
+}
+
+/// What a newer Tollgate wrote and this one cannot read is as configured: no reason to lose the tenant.
+fn deadlines(row: &Row) -> Result<Deadlines, StoreError> {
+    let mut members: Map<String, Value> = json(row, 5)?;
+    members.retain(|name, value| {
+        let alone = Map::from_iter([(name.clone(), value.clone())]);
+        let is_read = serde_json::from_value::<Deadlines>(alone.into()).is_ok();
+        if !is_read {
+            let tenant = row.text(0).unwrap_or_default();
+            tracing::error!(tenant, member = name, "a tenant's deadlines cannot be read: taken as configured");
+        }
+        is_read
+    });
+    serde_json::from_value(members.into()).map_err(|error| StoreError::Broken(format!("deadlines: {error}")))
 }

@@ -20,17 +20,27 @@ enum Kind {
     IntOrNull,
     Text,
     TextOrNull,
+    /// A text that came with a schema, and what it is in rows from before.
+    TextSince(i64, &'static str),
     Bytes,
 }
 
-use Kind::{Bytes, Int, IntOrNull, Text, TextOrNull};
+use Kind::{Bytes, Int, IntOrNull, Text, TextOrNull, TextSince};
 
 /// In the order in which they can be filled.
 pub(super) const TABLES: [Table; 14] = [
     table(
         "tenants",
         1,
-        &[("id", Text), ("name", Text), ("suspended", Int), ("byok_only", Int), ("limits", Text), ("created_ms", Int)],
+        &[
+            ("id", Text),
+            ("name", Text),
+            ("suspended", Int),
+            ("byok_only", Int),
+            ("limits", Text),
+            ("deadlines", TextSince(3, "{}")),
+            ("created_ms", Int),
+        ],
     ),
     table("former_tenants", 1, &[("id", Text)]),
     table(
@@ -152,12 +162,15 @@ impl Table {
         row.iter().take(self.key).cloned().collect()
     }
 
-    /// The values of a row, if each is what its column holds.
-    pub(super) fn values(&self, row: Vec<serde_json::Value>) -> Option<Vec<Value>> {
-        if row.len() != self.columns.len() {
-            return None;
-        }
-        row.into_iter().zip(self.columns).map(|(value, (_, kind))| from_json(value, *kind)).collect()
+    /// The values of a row that was written under this schema, if each is what its column holds.
+    pub(super) fn values(&self, row: Vec<serde_json::Value>, schema: i64) -> Option<Vec<Value>> {
+        let mut written = row.into_iter();
+        let values = self.columns.iter().map(|(_, kind)| match kind {
+            TextSince(since, before) if schema < *since => Some(Value::Text((*before).to_owned())),
+            kind => from_json(written.next()?, *kind),
+        });
+        let values = values.collect::<Option<_>>()?;
+        written.next().is_none().then_some(values)
     }
 
     fn names(&self, count: usize) -> String {
@@ -184,7 +197,7 @@ fn from_json(value: serde_json::Value, kind: Kind) -> Option<Value> {
     use serde_json::Value as Json;
     match (kind, value) {
         (Int | IntOrNull, Json::Number(value)) => value.as_i64().map(Value::Int),
-        (Text | TextOrNull, Json::String(value)) => Some(Value::Text(value)),
+        (Text | TextOrNull | TextSince(..), Json::String(value)) => Some(Value::Text(value)),
         (Bytes, Json::String(value)) => STANDARD.decode(value).ok().map(Value::Bytes),
         (IntOrNull | TextOrNull, Json::Null) => Some(Value::Null),
         _ => None,

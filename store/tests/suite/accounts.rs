@@ -1,8 +1,9 @@
 //! Tenants and what is theirs.
 
-use tollgate_store::{Budget, Covers, Credential, Key, Member, Period, Role, Store, StoreError, Tenant};
+use tollgate_api::RaceMode;
+use tollgate_store::{Budget, Covers, Credential, Deadlines, Key, Member, Period, Role, Store, StoreError, Tenant};
 
-use crate::support::{Database, OPERATOR, budget, credential, key, member, scope, tenant};
+use crate::support::{Database, OPERATOR, budget, credential, key, member, rows, scope, tenant};
 
 fn with_acme(database: &Database) -> Store {
     let store = database.open();
@@ -61,6 +62,27 @@ pub(crate) fn changes_are_kept_and_removals_are_final(database: &Database) {
     let secret = store.create_credential(&acme, credential("acme")).unwrap();
     store.remove_credential(&acme, "acme", &secret.id).unwrap();
     assert_eq!(store.credentials(&acme, "acme", None, 10).unwrap(), []);
+}
+
+pub(crate) fn what_is_said_of_deadlines_is_kept_and_can_be_taken_back(database: &Database) {
+    let store = with_acme(database);
+    let start_within = Some("1m30s".parse().unwrap());
+    let deadlines = Deadlines { start_within, require: Some(false), race: Some(RaceMode::Sequential) };
+    for deadlines in [deadlines, Deadlines { require: None, ..deadlines }, Deadlines::default()] {
+        let acme = Tenant { deadlines, ..tenant("acme") };
+        assert_eq!(store.change_tenant(&OPERATOR, &acme).unwrap(), acme);
+        assert_eq!(store.load_tenant("acme").unwrap(), Some(acme));
+    }
+    assert!(rows(&store).contains(r#","{}",1]}"#), "nothing said is nothing written: {}", rows(&store));
+}
+
+pub(crate) fn deadlines_of_a_newer_tollgate_are_read_as_far_as_they_are_known(database: &Database) {
+    let store = with_acme(database);
+    let newer = r#"{"require":false,"race":"relay","start_within":{"percentile":99},"until":"noon"}"#;
+    database.raw(&format!("UPDATE tenants SET deadlines = '{newer}'"));
+    let read = store.tenant(&OPERATOR, "acme").unwrap();
+    assert_eq!(read.deadlines, Deadlines { require: Some(false), ..Deadlines::default() });
+    assert!(store.change_tenant(&OPERATOR, &Tenant { suspended: true, ..read }).unwrap().suspended);
 }
 
 pub(crate) fn lists_come_in_pages(database: &Database) {

@@ -1,7 +1,7 @@
 //! Backups: whole, of one moment, and at home in both databases.
 
 use tollgate_ledger::{Account, Ask, Bank};
-use tollgate_store::{BalanceKind, Charge, Key, Posted, Posting, Role, Store, StoreError, Usage};
+use tollgate_store::{BalanceKind, Charge, Deadlines, Key, Posted, Posting, Role, Store, StoreError, Tenant, Usage};
 
 use crate::support::{Database, OPERATOR, budget, credential, key, member, rows, tenant};
 
@@ -101,11 +101,26 @@ pub(crate) fn a_backup_that_is_not_whole_restores_nothing(database: &Database) {
     broken.push(format!("{whole}{}", lines[1]));
     broken.push(whole.replacen("\"tenants\"", "\"schema_version\"", 1));
     broken.push(whole.replacen("[\"acme\",", "[1,", 1));
-    broken.push(whole.replacen("\"schema\":2", "\"schema\":3", 1));
+    for schema in [1, 2, 4] {
+        broken.push(whole.replacen("\"schema\":3", &format!("\"schema\":{schema}"), 1));
+    }
     broken.push(String::new());
     for (number, text) in broken.iter().enumerate() {
         assert!(store.restore(&mut text.as_bytes()).is_err(), "{number}: {text}");
         assert_eq!(rows(&store), empty, "{number}");
     }
     store.restore(&mut whole.as_bytes()).unwrap();
+}
+
+pub(crate) fn a_backup_from_before_deadlines_is_restored(database: &Database) {
+    let older = r#"{"format":"tollgate-store-1","schema":2,"changes":1}
+{"table":"tenants","row":["acme","The acme",0,0,"{\"requests_per_minute\":60}",1]}
+{"rows":1}
+"#;
+    let store = database.open();
+    let short = older.replace(",1]}", "]}");
+    assert!(store.restore(&mut short.as_bytes()).is_err(), "it has the columns of its schema");
+    store.restore(&mut older.as_bytes()).unwrap();
+    let acme = Tenant { deadlines: Deadlines::default(), ..tenant("acme") };
+    assert_eq!(store.tenant(&OPERATOR, "acme").unwrap(), acme);
 }

@@ -1,8 +1,8 @@
 //! Schemas: brought up to date once, by whoever comes first.
 
-use tollgate_store::{Store, StoreError};
+use tollgate_store::{Deadlines, Store, StoreError, Tenant};
 
-use crate::support::Database;
+use crate::support::{Database, OPERATOR, tenant};
 
 pub(crate) fn opening_twice_applies_nothing_twice(database: &Database) {
     let lazy = Store::connect_lazily(&database.url).unwrap();
@@ -29,4 +29,19 @@ pub(crate) fn a_database_of_a_newer_tollgate_is_left_alone(database: &Database) 
     database.raw(sql);
     let refused = Store::open(&database.url).map(drop);
     assert!(matches!(refused, Err(StoreError::Newer { found: 999, .. })), "{refused:?}");
+}
+
+pub(crate) fn a_tenant_of_an_older_tollgate_is_as_it_was(database: &Database) {
+    database.raw(include_str!("../../migrations/0001_accounts.sql"));
+    database.raw(include_str!("../../migrations/0002_ledger.sql"));
+    database.raw("CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL)");
+    database.raw("INSERT INTO schema_version (version, name) VALUES (1, '0001_accounts'), (2, '0002_ledger')");
+    database.raw(
+        "INSERT INTO tenants (id, name, suspended, byok_only, limits, created_ms) \
+         VALUES ('acme', 'The acme', 0, 0, '{\"requests_per_minute\":60}', 1)",
+    );
+    let store = database.open();
+    let acme = Tenant { deadlines: Deadlines::default(), ..tenant("acme") };
+    assert_eq!(store.tenants(&OPERATOR, None, 10).unwrap(), [acme]);
+    assert_eq!(store.pending().unwrap(), Vec::<String>::new());
 }

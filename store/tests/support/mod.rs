@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tollgate_store::{
-    Bindings, Budget, Covers, Credential, Key, KeyKind, Limits, Member, Period, Role, Scope, Store, Tenant,
+    Bindings, Budget, Covers, Credential, Deadlines, Key, KeyKind, Limits, Member, Period, Role, Scope, Store, Tenant,
 };
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -78,6 +78,7 @@ pub(crate) fn tenant(id: &str) -> Tenant {
         suspended: false,
         byok_only: false,
         limits: Limits { requests_per_minute: Some(60), ..Limits::default() },
+        deadlines: Deadlines { require: Some(true), ..Deadlines::default() },
         created_ms: 1,
     }
 }
