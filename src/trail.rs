@@ -316,6 +316,7 @@ impl Tally {
             endpoint: t.endpoint.name.to_string().into(),
             failed: t.failed.as_ref().map(|(_, short)| short.clone().into()),
             ms: u64::try_from(t.took.as_millis()).unwrap_or(canonical::INTEGER_MAX),
+            ..Attempt::default()
         };
         self.tried.iter().map(attempt).collect()
     }

@@ -149,7 +149,7 @@ fn priced() -> tollgate_audit::Listed {
 fn record<'a>(id: &'a str, prices: &'a str, detail: Option<&'a str>) -> Record<'a> {
     Record {
         asked: Some("bench".into()),
-        attempts: vec![Attempt { endpoint: "bench".into(), failed: None, ms: 2 }],
+        attempts: vec![Attempt { endpoint: "bench".into(), ms: 2, ..Attempt::default() }],
         cache: Some("off".into()),
         config: Some("e3b0c44298fc1c14".into()),
         cost: Some(Cost { input: 3_000, output: 6_000 }),

@@ -103,15 +103,29 @@ pub struct Record<'a> {
     /// The version of the price list.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<Text<'a>>,
+    /// How a race ended: `flex` or `standard`, whose attempt answered; of a hedge `first` or `second`;
+    /// `none` where neither answered.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<Text<'a>>,
     /// The route that matched.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Text<'a>>,
     /// The rule that labelled it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Text<'a>>,
+    /// Nano-dollars: what the same usage costs at the standard prices, less `cost`. Only of a race that was
+    /// answered at the flex tier, and only where that is more than nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<u64>,
+    /// Nano-dollars: the part of `fee` that is asked on `saved`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saving_fee: Option<u64>,
     /// The vendor's model id.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub served: Option<Text<'a>>,
+    /// How soon the answer was to start: `default`, `priority`, `auto`, or a time such as `30s`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub start_within: Option<Text<'a>>,
     /// Microseconds since 1970 when it arrived.
     pub started_us: u64,
     /// The HTTP status that was sent.
@@ -129,23 +143,53 @@ pub struct Record<'a> {
     /// The service tier that served, by which it is priced.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Text<'a>>,
+    /// The tier that was asked of the vendor by the attempt that answered.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub tier_asked: Option<Text<'a>>,
     /// Tokens.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage<'a>>,
 }
 
+impl Record<'_> {
+    /// What its lost attempts may have cost beside `cost`, in nano-dollars.
+    #[must_use]
+    pub fn at_most(&self) -> u64 {
+        self.attempts.iter().filter_map(|attempt| attempt.at_most).fold(0, u64::saturating_add)
+    }
+}
+
 /// One try.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attempt<'a> {
+    /// Nano-dollars that it may have cost, where it was cancelled and the vendor may bill it all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u64>,
+    /// When it started, in milliseconds after the request arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
     /// Where.
     #[serde(borrow)]
     pub endpoint: Text<'a>,
-    /// Why it did not answer.
+    /// Why it did not answer; `lost` where it was cancelled because another was faster, or to make room.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Text<'a>>,
+    /// Tokens of the prompt that `at_most` is for, at the full price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u64>,
     /// How long it took, in milliseconds.
     pub ms: u64,
+    /// Tokens of the answer that `at_most` is for, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
+    /// The tier that was asked of the vendor.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Text<'a>>,
+    /// Why it started: `flex`, `late`, `refused`, `failed`, `resting`, `hedge` or `fallback`; left out of
+    /// an ordinary first one.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Text<'a>>,
 }
 
 /// Nano-dollars, each side rounded once.
@@ -156,6 +200,14 @@ pub struct Cost {
     pub input: u64,
     /// For the answer.
     pub output: u64,
+}
+
+impl Cost {
+    /// Both sides.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
 }
 
 /// What went wrong.
@@ -317,7 +369,17 @@ mod tests {
     fn full() -> Record<'static> {
         Record {
             asked: Some("fast".into()),
-            attempts: vec![Attempt { endpoint: "a".into(), failed: Some("429".into()), ms: 3 }],
+            attempts: vec![Attempt {
+                at_most: Some(4),
+                at_ms: Some(1),
+                endpoint: "a".into(),
+                failed: Some("lost".into()),
+                input: Some(5),
+                ms: 3,
+                output: Some(6),
+                tier: Some("flex".into()),
+                why: Some("flex".into()),
+            }],
             budgets: vec!["bud_1@0".into()],
             cache: Some("off".into()),
             complexity: Some("simple".into()),
@@ -336,15 +398,20 @@ mod tests {
             outcome: "answered".into(),
             own: Some(true),
             prices: Some("p".into()),
+            race: Some("flex".into()),
             route: Some("r".into()),
             rule: Some("l".into()),
+            saved: Some(2),
+            saving_fee: Some(0),
             served: Some("s".into()),
+            start_within: Some("30s".into()),
             started_us: 5,
             status: Some(200),
             stream: Some(true),
             surface: "chat_completions".into(),
             task: Some("chat".into()),
             tier: Some("default".into()),
+            tier_asked: Some("flex".into()),
             usage: Some(Usage {
                 audio_input: 1,
                 audio_output: 1,
@@ -367,6 +434,24 @@ mod tests {
         assert_eq!((read.at, read.kind, read.seq), (7, Kind::Request, 0));
         let read: Record<'_> = serde_json::from_str(read.record.get()).expect("a record");
         assert_eq!(read, full());
+    }
+
+    #[test]
+    fn a_record_of_before_there_were_races_is_written_again_byte_for_byte() {
+        let line = r#"{"attempts":[{"endpoint":"a","failed":"429","ms":3},{"endpoint":"b","ms":2}],"cost":{"input":1,"output":2},"fee":0,"id":"req_1","key":"k","outcome":"answered","started_us":5,"surface":"messages","tier":"default"}"#;
+        let read: Record<'_> = serde_json::from_str(line).expect("a record");
+        assert_eq!(canonical::write(&read), line.as_bytes());
+        assert_eq!(read.at_most(), 0);
+    }
+
+    #[test]
+    fn what_lost_attempts_may_have_cost_is_their_sum_and_has_an_end() {
+        let lost = |at_most| Attempt { at_most, ..Attempt::default() };
+        let of = |each: &[Option<u64>]| {
+            Record { attempts: each.iter().map(|most| lost(*most)).collect(), ..Record::default() }.at_most()
+        };
+        assert_eq!(of(&[Some(3), None, Some(4)]), 7);
+        assert_eq!(of(&[Some(u64::MAX), Some(1)]), u64::MAX);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical;
 use crate::prices::prompt;
-use crate::record::{Kind, Leaf, LogId, Record};
+use crate::record::{Cost, Kind, Leaf, LogId, Record};
 use crate::shelf::Shelf;
 use crate::time::month_text;
 use crate::vault::replace;
@@ -20,6 +20,10 @@ use crate::vault::replace;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sum {
+    /// Nano-dollars that lost attempts may have cost beside `cost`. Left out where there are none, so that
+    /// what was written before there were races keeps its form.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub at_most: u64,
     /// Tokens read from a vendor's cache.
     pub cached: u64,
     /// Nano-dollars, both sides.
@@ -32,6 +36,11 @@ pub struct Sum {
     pub output: u64,
     /// How many records.
     pub requests: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_none(amount: &u64) -> bool {
+    *amount == 0
 }
 
 /// By month (`2026-11`), then by model.
@@ -145,8 +154,9 @@ pub(crate) fn add_record(months: &mut Months, record: &Record<'_>) {
         Some(sum) => sum,
         None => of_month.entry(model.to_owned()).or_default(),
     };
-    let mut one = Sum { requests: 1, fee: record.fee.unwrap_or(0), ..Sum::default() };
-    one.cost = record.cost.map_or(0, |cost| cost.input.saturating_add(cost.output));
+    let (at_most, fee) = (record.at_most(), record.fee.unwrap_or(0));
+    let cost = record.cost.map_or(0, Cost::total);
+    let mut one = Sum { at_most, cost, fee, requests: 1, ..Sum::default() };
     if let Some(usage) = &record.usage {
         (one.cached, one.input, one.output) = (usage.cached, prompt(usage), usage.output);
     }
@@ -157,6 +167,7 @@ impl Sum {
     /// Integers in canonical JSON have an end, and so have sums.
     fn add(&mut self, other: &Self) {
         let add = |to: &mut u64, more: u64| *to = to.saturating_add(more).min(canonical::INTEGER_MAX);
+        add(&mut self.at_most, other.at_most);
         add(&mut self.cached, other.cached);
         add(&mut self.cost, other.cost);
         add(&mut self.fee, other.fee);
@@ -173,5 +184,48 @@ pub(crate) fn merge(into: &mut Months, other: &Months) {
         for (model, sum) in models {
             of_month.entry(model.clone()).or_default().add(sum);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Attempt;
+
+    fn raced(at_most: Option<u64>) -> Record<'static> {
+        let lost = Attempt { at_most, endpoint: "a".into(), failed: Some("lost".into()), ..Attempt::default() };
+        Record { attempts: vec![lost], cost: Some(Cost { input: 1, output: 2 }), fee: Some(3), ..Record::default() }
+    }
+
+    fn sum(months: &Months) -> Sum {
+        months["1970-01"]["-"]
+    }
+
+    #[test]
+    fn what_lost_attempts_may_have_cost_is_summed_beside_the_cost_of_the_winners() {
+        let mut months = Months::new();
+        for at_most in [Some(40), None, Some(2)] {
+            add_record(&mut months, &raced(at_most));
+        }
+        let expected = Sum { at_most: 42, cost: 9, fee: 9, requests: 3, ..Sum::default() };
+        assert_eq!(sum(&months), expected);
+        let other = months.clone();
+        merge(&mut months, &other);
+        assert_eq!((sum(&months).at_most, sum(&months).cost), (84, 18));
+        add_record(&mut months, &raced(Some(u64::MAX)));
+        assert_eq!(sum(&months).at_most, canonical::INTEGER_MAX);
+    }
+
+    #[test]
+    fn totals_without_lost_attempts_are_written_as_before_there_were_any() {
+        let line = r#"{"cached":0,"cost":3,"fee":3,"input":0,"output":0,"requests":1}"#;
+        let mut months = Months::new();
+        add_record(&mut months, &raced(None));
+        assert_eq!(canonical::write(&sum(&months)), line.as_bytes());
+        assert_eq!(serde_json::from_str::<Sum>(line).expect("a sum"), sum(&months));
+        add_record(&mut months, &raced(Some(1)));
+        let written = canonical::write(&sum(&months));
+        assert!(written.starts_with(br#"{"at_most":1,"cached":0"#));
+        assert_eq!(canonical::check(&written), Ok(()));
     }
 }
