@@ -44,8 +44,16 @@ def tree_hash(leaves, start, end):  # RFC 6962, section 2.1, over leaf hashes of
 def add(months, more):
     for month, models in more.items():
         for model, sums in models.items():
-            total = months.setdefault(month, {}).setdefault(model, dict.fromkeys(sums, 0))
-            total.update((name, total[name] + sums[name]) for name in sums)
+            total = months.setdefault(month, {}).setdefault(model, {})
+            total.update((it, total.get(it, 0) + sums[it]) for it in sums if sums[it] or it != "at_most")
+
+def cost_at(price, usage, tier):  # of tokens, by an endpoint's prices at a service tier
+    price, prompt = price.get("tiers", {}).get(tier, price), sum(usage[it] for it in COST["input"])
+    price = [price, *(step for step in price["long"] if step["above"] < prompt)][-1]
+    paid = {side: sum(usage[it] * price[it] for it in COST[side]) for side in COST}
+    for side, audio in (("input", "audio_input"), ("output", "audio_output")):  # a part of that side
+        paid[side] += min(usage[audio], usage[side]) * (price.get(audio, price[side]) - price[side])
+    return {side: (paid[side] + 500_000) // 1_000_000 for side in COST}
 
 class Audit:
     def __init__(self, folder, kept, witnesses, first_key):
@@ -126,28 +134,35 @@ class Audit:
         if not operator: self.totals["logs"][log], self.totals["next"][log] = self.months, size
         return f"{log}: {size} leaves, root {root}"
 
-    def check_request(self, seq, record, where):  # its id, detail and cost; and it is counted
+    def check_request(self, seq, record, where):  # its id, detail and amounts; and it is counted
         need(record["id"] not in self.ids, where, "this request is there twice")
         self.ids.add(record["id"])
         need(self.details.get(seq) in (None, record.get("detail")), where, "its detail is not the one committed to")
         if "detail" in record and not self.details.pop(seq, None): self.missing.add(seq)
-        version, usage, due = record.get("prices"), collections.Counter(record.get("usage")), None
+        version, usage, fee = record.get("prices"), collections.Counter(record.get("usage")), record.get("fee", 0)
         if version and version not in self.prices:
             line = self.read(f"prices/{version}.json")
             need(sha256(line[:-1]).hexdigest()[:16] == version, where, "its price list has another hash")
             self.prices[version] = parse(line, where)["endpoints"]
-        price, prompt = self.prices.get(version, {}).get(record.get("endpoint")), sum(usage[it] for it in COST["input"])
-        if price and usage:
-            price = price.get("tiers", {}).get(record.get("tier"), price)
-            price = [price, *(step for step in price["long"] if step["above"] < prompt)][-1]
-            paid = {side: sum(usage[it] * price[it] for it in COST[side]) for side in COST}
-            for side, audio in (("input", "audio_input"), ("output", "audio_output")):  # a part of that side
-                paid[side] += min(usage[audio], usage[side]) * (price.get(audio, price[side]) - price[side])
-            due = {side: (paid[side] + 500_000) // 1_000_000 for side in COST}
+        prices, lost, due, saved = self.prices.get(version, {}), 0, None, None
+        if usage and (price := prices.get(record.get("endpoint"))):
+            due = cost_at(price, usage, record.get("tier"))
+            if record.get("race") == "flex":  # a race that the flex tier has won
+                saved = max(0, sum(cost_at(price, usage, None).values()) - sum(due.values())) or None
         need(record.get("cost") == due, where, f"its cost is {record.get('cost')}, and by its price list {due}")
+        need(record.get("saved") == saved, where, f"it saved {record.get('saved')}, and by its price list {saved}")
+        part = "saving_fee" not in record or 0 <= record["saving_fee"] <= min(saved or -1, fee)
+        need(part, where, "its saving_fee is no part of its fee and of what it saved")
+        for attempt in record.get("attempts", ()):  # what those that were cancelled may have cost
+            taken, most = collections.Counter({it: attempt[it] for it in COST if it in attempt}), None
+            if taken and (price := prices.get(attempt["endpoint"])):
+                most = sum(cost_at(price, taken, attempt.get("tier")).values())
+            need(attempt.get("at_most") == most, where, f"{attempt} may have cost {most} by its price list")
+            lost += most or 0
         month, cost = time.strftime("%Y-%m", time.gmtime(record["started_us"] // 1_000_000)), sum((due or {}).values())
-        add(self.months, {month: {record.get("model", "-"): {"cached": usage["cached"], "cost": cost, "fee":
-            record.get("fee", 0), "input": prompt, "output": usage["output"], "requests": 1}}})
+        add(self.months, {month: {record.get("model", "-"): {"at_most": lost, "cached": usage["cached"], "cost": cost,
+            "fee": fee, "input": sum(usage[it] for it in COST["input"]), "output": usage["output"],
+            "requests": 1}}})
 
 def verify(folder, kept=(), witnesses=(), key=None):  # raises Wrong, also for what cannot be read; or returns a summary
     try: return Audit(folder, kept, witnesses, key).summary

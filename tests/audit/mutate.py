@@ -180,6 +180,41 @@ def leaf_and_tree(folder, draw):
     return f"{home}, leaf {at}"
 
 
+def race_retold(folder, draw):
+    """What a record says of its race is changed, and nothing else: why it was begun, when, for what, how it ended."""
+    told = [(name, place) for name in folder.names if "/leaves/" in name
+            for place, line in enumerate(folder.files[name].splitlines()) if b'"at_ms":' in line]
+    if not told:
+        raise Redraw
+    name, place = draw.choice(told)
+    lines = folder.files[name].splitlines(keepends=True)
+    leaf = json.loads(lines[place])
+    what = retell(leaf["record"], draw)
+    lines[place] = sample.line(leaf)
+    return f"{replace(folder, name, b''.join(lines))}, line {place}, {what}"
+
+
+def retell(record, draw):
+    """Changes a member that tells of a race. Says which."""
+    attempt = draw.choice(record["attempts"])
+    member = draw.choice(("at_ms", "failed", "why", "tier_asked", "race", "start_within", "at_most", "input", "saved"))
+    if member == "at_ms":
+        attempt["at_ms"] += 1
+    elif member == "failed":
+        attempt["failed"] = "timeout" if attempt.get("failed") == "lost" else "lost"
+    elif member == "why":
+        attempt["why"] = "late" if attempt.get("why") != "late" else "refused"
+    elif member in ("at_most", "input"):
+        attempt[member] = attempt.get(member, 0) + 1
+    elif member == "saved":
+        record["saved"] = record.get("saved", 0) + 1
+    elif member == "race":
+        record["race"] = "none" if record["race"] != "none" else "first"
+    else:
+        record[member] = "priority" if record.get(member) != "priority" else "flex"
+    return member
+
+
 def tenant_renamed(folder, draw):
     """A log is given to another tenant, in its log.json alone."""
     name = draw.choice([name for name in folder.names if name.endswith("/log.json")])
@@ -234,12 +269,21 @@ def changed_and_signed(story, other, draw):
     story = story.copy()
     event = story.events[(place := some_request(story, draw, kept_end(story)))]
     record = event[3]
-    member = draw.choice(("id", "key", "started_us", "usage", "at", "outcome", "model", "fee"))
+    member = draw.choice(("id", "key", "started_us", "usage", "at", "outcome", "model", "fee", "why", "at_ms", "lost"))
     if member == "usage" and "usage" in record:
         record["usage"]["input"] += draw.randrange(1, 10**6)
         if "cost" in record:
             price = story.prices[record["prices"]]["endpoints"][record["endpoint"]]
             record["cost"] = sample.cost_of(record["usage"], price, record.get("tier"))
+            if record.get("race") == "flex":
+                for gone in ("saved", "saving_fee"):
+                    record.pop(gone, None)
+                if (saved := sample.saved_of(record, price)) > 0:
+                    record["saved"] = saved
+    elif member in ("why", "at_ms") and "race" in record:
+        record["attempts"][-1][member] = {"why": "fallback or so", "at_ms": 5}[member]
+    elif member == "lost" and "race" in record:
+        record["attempts"] = [attempt for attempt in record["attempts"] if attempt.get("failed") != "lost"]
     elif member == "started_us":
         record["started_us"] += draw.choice((-1, 10**12))
     elif member == "at":
@@ -279,15 +323,64 @@ def cost_and_signed(story, other, draw):
     return f"log {log}, event {later}, {change}, {side}"
 
 
+def race_and_signed(story, other, draw):
+    """What a race saved or may have cost is changed in any record, also a new one, and signed: the prices tell."""
+    story = story.copy()
+    spared = list(story.tenants)[1]  # as above
+    change = draw.choice(("at_most", "no at_most", "tokens", "tier", "race", "saved", "no saved", "saving_fee"))
+    of_lost = change in ("at_most", "no at_most", "tokens", "tier")
+    raced = [event[3] for place, event in enumerate(story.events)
+             if ("at_most" in json.dumps(event[3].get("attempts")) if of_lost else "saved" in event[3])
+             and (event[0] == spared or place >= kept_end(story))]
+    if not raced:
+        raise Redraw
+    record = draw.choice(raced)
+    if of_lost:
+        lost_retold(story, record, change, draw)
+    elif change == "saved":
+        record["saved"] += draw.choice((-1, 1, 1000))
+    elif change == "saving_fee":  # more of a fee, or of what was saved, than there is
+        record["saving_fee"] = draw.choice((record["saved"], record.get("fee", 0))) + 1
+        if record["saving_fee"] <= min(record["saved"], record.get("fee", 0)):
+            raise Redraw
+    elif change == "race":
+        record["race"] = "standard"
+    else:
+        del record["saved"]
+    sample.build(story, other)
+    return f"request {record['id']}, {change}"
+
+
+def lost_retold(story, record, change, draw):
+    """Makes one lost attempt of a record wrong, but not the others."""
+    attempt = draw.choice([attempt for attempt in record["attempts"] if "at_most" in attempt])
+    if change == "at_most":
+        attempt["at_most"] += 1 if attempt["at_most"] == 0 else draw.choice((-1, 1, 1000))
+    elif change == "no at_most":
+        del attempt["at_most"]
+    elif change == "tokens":
+        side = draw.choice(("input", "output"))
+        attempt[side] = attempt.get(side, 0) + 1000
+    else:
+        attempt["tier"] = "flex" if attempt["tier"] != "flex" else "standard"
+    price = story.prices[record["prices"]]["endpoints"][attempt["endpoint"]]
+    if attempt.get("at_most") == sample.at_most_of(attempt, price):
+        raise Redraw
+
+
 def totals_changed(story, other, draw):
-    """Nothing but the totals is wrong: one record is counted too often, or not at all."""
+    """Nothing but the totals is wrong: one record is counted too often, or not at all; or what its race has lost."""
     whole = {}
     for log in story.tenants:
         whole[log] = [(kind, record) for name, _, kind, record in story.events
                       if name == log and kind in ("request", "lost")]
     log = draw.choice(list(story.tenants))
     place = draw.randrange(len(whole[log]))
-    whole[log].insert(place, whole[log][place]) if draw.random() < 0.5 else whole[log].pop(place)
+    kind, record = whole[log][place]
+    if sample.lost_of(record) and draw.random() < 0.5:
+        whole[log][place] = kind, {**record, "attempts": []}
+    else:
+        whole[log].insert(place, whole[log][place]) if draw.random() < 0.5 else whole[log].pop(place)
     sample.build(story, other, wrong_totals=whole)
     return f"log {log}, record {place}"
 
@@ -377,6 +470,7 @@ PLAIN = {
     "file added": (file_added, 3),
     "leaf and tree.0 changed, not signed": (leaf_and_tree, 5),
     "signature by another key": (fresh_signature, 2),
+    "race told otherwise, not signed": (race_retold, 4),
     "tenant renamed in log.json": (tenant_renamed, 2),
     "details.jsonl swapped or deleted": (details_swapped_or_deleted, 2),
 }
@@ -384,6 +478,7 @@ KEYED = {
     "rolled back to an earlier state": (rollback, 2),
     "record changed, signed with the key": (changed_and_signed, 4),
     "cost changed, signed with the key": (cost_and_signed, 3),
+    "race changed, signed with the key": (race_and_signed, 4),
     "record deleted, signed with the key": (deleted_and_signed, 3),
     "totals changed": (totals_changed, 2),
     "all signed by a fresh key": (fresh_key, 3),
@@ -391,7 +486,8 @@ KEYED = {
     "tenant renamed everywhere, signed with the key": (tenant_renamed_and_signed, 2),
 }
 
-UNKEPT = ("cost changed, signed with the key", "totals changed", "key rotation forged without the old key")
+UNKEPT = ("cost changed, signed with the key", "race changed, signed with the key", "totals changed",
+          "key rotation forged without the old key")
 
 
 def found(path, given):

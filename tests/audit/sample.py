@@ -84,6 +84,24 @@ def add_months(months, more):
                 total[name] = total.get(name, 0) + amount
 
 
+def lost_of(record):
+    """What its lost attempts may have cost, for the totals: where there were none, they say nothing of it."""
+    most = sum(attempt.get("at_most", 0) for attempt in record.get("attempts", []))
+    return {"at_most": most} if most else {}
+
+
+def at_most_of(attempt, price):
+    """What a lost attempt may have cost: the tokens that it is taken to have used, as those of an answer."""
+    usage = dict.fromkeys(("cache_write", "cache_write_1h", "cached", "input", "output"), 0)
+    usage.update({side: attempt[side] for side in ("input", "output") if side in attempt})
+    return sum(cost_of(usage, price, attempt.get("tier")).values())
+
+
+def saved_of(record, price):
+    """What a race that flex has won saved: how much more the standard tier asks for the same."""
+    return sum(cost_of(record["usage"], price, None).values()) - sum(record["cost"].values())
+
+
 def months_of(leaves):
     """What totals.json shows of these leaves: a purge counts for what it dropped."""
     months = {}
@@ -96,8 +114,8 @@ def months_of(leaves):
             prompt = sum(usage.get(side, 0) for side in ("input", "cached", "cache_write", "cache_write_1h"))
             cost = sum(record.get("cost", {}).values())
             add_months(months, {f"{month.year}-{month.month:02}": {record.get("model", "-"): {
-                "cached": usage.get("cached", 0), "cost": cost, "fee": record.get("fee", 0), "input": prompt,
-                "output": usage.get("output", 0), "requests": 1}}})
+                **lost_of(record), "cached": usage.get("cached", 0), "cost": cost, "fee": record.get("fee", 0),
+                "input": prompt, "output": usage.get("output", 0), "requests": 1}}})
     return months
 
 
@@ -121,12 +139,13 @@ class Story:
         return Ed25519PrivateKey.from_private_bytes(self.random.randbytes(32))
 
     def price_list(self):
-        def price(**more):
+        def price(part=1, **more):  # now and then flex is the dearer one all the same, and then saves nothing
             sides = ("cache_write", "cache_write_1h", "cached", "input", "output")
-            return {**{side: self.random.randrange(10**7, 10**10) for side in sides}, **more}
+            return {**{side: self.random.randrange(10**7, 10**10 // part) for side in sides}, **more}
         whole = {"endpoints": {
             "east": price(model="vendor-large", audio_input=10**10, audio_output=2 * 10**10, tiers={
-                "flex": price(long=[price(above=2000), price(above=6000)]), "priority": price(audio_input=1, long=[])},
+                "flex": price(10, long=[price(10, above=2000), price(10, above=6000)]),
+                "priority": price(audio_input=1, long=[])},
                 long=[price(above=2000), price(above=6000)]),
             "west": price(model="vendor-small", long=[])}, "v": 1}
         version = sha(line(whole)[:-1])[:8].hex()
@@ -143,14 +162,14 @@ class Story:
         audio = {side: self.random.randrange(1, 100) for side in ("audio_input", "audio_output") if self.random.random() < 0.3}
         return {**audio, **usage, "source": self.random.choice(("reported", "estimated"))}
 
-    def request(self, log):
+    def request(self, log, race=None):
         pick = self.random.choice
         record = {"config": self.hex(8), "id": self.hex(16), "key": "k_" + self.hex(4), "started_us": self.at,
                   "surface": pick(("chat", "messages")), "latency_us": self.random.randrange(10**7), "status": 200,
                   "stream": pick((True, False)), "outcome": "answered", "tier": pick(("default", "standard", "flex", "priority")), "cache": "off"}
-        if pick((True, True, False)):
-            record.update(endpoint=pick(("east", "west", "local")), model=pick(("large", "small")), route="all",
-                          served="vendor-x", prices=pick(self.lists), usage=self.usage(), fee=pick((0, 12345)),
+        if race or pick((True, True, False)):
+            record.update(endpoint="east" if race else pick(("east", "west", "local")), model=pick(("large", "small")),
+                          route="all", served="vendor-x", prices=pick(self.lists), usage=self.usage(), fee=pick((0, 12345)),
                           first_content_us=self.random.randrange(10**6), asked="auto", task="code",
                           complexity="simple", rule="short", health=["west:tripped"])
             record["attempts"] = [{"endpoint": "west", "failed": "timeout", "ms": 31},
@@ -158,6 +177,8 @@ class Story:
             price = self.prices[record["prices"]]["endpoints"].get(record["endpoint"])
             if price:
                 record["cost"] = cost_of(record["usage"], price, record["tier"])
+            if race or pick((True, False)):
+                self.race(record, race or pick(("flex", "flex", "standard", "first", "second", "none")))
         else:
             record.update(outcome=pick(("refused", "failed", "cut_upstream", "hung_up")), status=pick((403, 499, 502)),
                           error={"code": "rate_limited", "whose": pick(("client", "gateway", "vendor"))})
@@ -169,6 +190,46 @@ class Story:
             self.details[record["id"]] = {"detail": detail, "salt": salt.hex()}
         self.add(log, "request", record)
         return record
+
+    def race(self, record, ended):
+        """It was a race: `ended` says which attempt has won. One that was cancelled may have cost something."""
+        pick, prices = self.random.choice, self.prices[record["prices"]]["endpoints"]
+        if ended in ("flex", "standard"):
+            record["start_within"], tiers = pick(("30s", "1m30s")), ("flex", "standard")
+            whys = "flex", pick(("late", "refused", "failed", "resting"))
+        else:
+            record["start_within"], tiers = "auto", (pick(("standard", "priority", "auto")),) * 2
+            whys = None, pick(("hedge", "fallback"))
+        endpoints = record["endpoint"], pick(("east", "west", "local"))
+        record.update(race=ended, attempts=[
+            self.attempt(*each, prices) for each in zip((0, 31), endpoints, tiers, whys)])
+        for member in ("cost", "endpoint", "tier"):
+            record.pop(member, None)
+        if ended == "none":
+            for member in ("fee", "first_content_us", "served", "usage"):
+                del record[member]
+            record.update(outcome="failed", status=504, error={"code": "deadline_exceeded", "whose": "vendor"})
+            return
+        won = record["attempts"][ended in ("standard", "second")]
+        for member in ("at_most", "failed", "input", "output"):
+            won.pop(member, None)
+        # A vendor may say that it has served the ordinary tier all the same.
+        tier = pick((won["tier"], won["tier"], "standard"))
+        record.update(endpoint=won["endpoint"], tier=tier, tier_asked=won["tier"])
+        if won["endpoint"] in prices:
+            record["cost"] = cost_of(record["usage"], prices[won["endpoint"]], record["tier"])
+            saved = saved_of(record, prices[won["endpoint"]])
+            if ended == "flex" and saved > 0:
+                record.update(saved=saved, **pick(({}, {"saving_fee": min(saved, record["fee"])})))
+
+    def attempt(self, at_ms, endpoint, tier, why, prices):
+        """One that was cancelled because another was faster."""
+        attempt = {"at_ms": at_ms, "endpoint": endpoint, "failed": "lost", "ms": 44, "tier": tier}
+        attempt.update({"why": why} if why else {}, input=self.random.choice((0, 1, self.random.randrange(8000))))
+        attempt.update(self.random.choice(({}, {"output": self.random.randrange(1, 900)})))
+        if endpoint in prices:
+            attempt["at_most"] = at_most_of(attempt, prices[endpoint])
+        return attempt
 
     def lost(self, log):
         whole, version = self.usage(), self.random.choice(self.lists)
@@ -188,7 +249,7 @@ class Story:
         for round in range(rounds):
             for number in range(requests // rounds):
                 last = self.request(tenants[number % 3 % 2])
-            self.request(tenants[1])
+            self.request(tenants[1], race="flex")
             if round in (2, 6):
                 for log in tenants:
                     self.lost(log)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical;
 use crate::hash::{Hash, hex};
-use crate::record::{Cost, Usage};
+use crate::record::{Attempt, Cost, Record, Usage};
 use crate::vault::replace;
 
 /// What an endpoint's tokens cost, in nano-dollars per million.
@@ -96,6 +96,40 @@ impl PriceList {
     #[must_use]
     pub fn version(&self) -> String {
         version_of(&canonical::write(self))
+    }
+
+    /// What a record's usage costs; nothing that is known where its endpoint has no price.
+    #[must_use]
+    pub fn cost(&self, record: &Record<'_>) -> Option<Cost> {
+        self.cost_at(record, record.tier.as_deref())
+    }
+
+    /// What a record's race saved: the standard price of its usage less its cost, where the flex tier
+    /// answered and that is more than nothing.
+    #[must_use]
+    pub fn saved(&self, record: &Record<'_>) -> Option<u64> {
+        if record.race.as_deref() != Some("flex") {
+            return None;
+        }
+        let standard = self.cost_at(record, None)?.total();
+        let saved = standard.saturating_sub(self.cost(record)?.total()).min(canonical::INTEGER_MAX);
+        (saved > 0).then_some(saved)
+    }
+
+    /// What a lost attempt may have cost, at the tier that it asked for. One that says nothing of tokens
+    /// has cost nothing.
+    #[must_use]
+    pub fn at_most(&self, attempt: &Attempt<'_>) -> Option<u64> {
+        let Attempt { endpoint, input, output, tier, .. } = attempt;
+        input.or(*output)?;
+        let usage = Usage { input: input.unwrap_or(0), output: output.unwrap_or(0), ..Usage::default() };
+        let cost = self.endpoints.get(&**endpoint)?.cost(&usage, tier.as_deref());
+        Some(cost.total().min(canonical::INTEGER_MAX))
+    }
+
+    fn cost_at(&self, record: &Record<'_>, tier: Option<&str>) -> Option<Cost> {
+        let (endpoint, usage) = (record.endpoint.as_deref()?, record.usage.as_ref()?);
+        Some(self.endpoints.get(endpoint)?.cost(usage, tier))
     }
 
     /// Writes it to the folder `prices`, where it is not there yet.

@@ -1,8 +1,8 @@
 //! The log opened, written, closed, opened again.
 
 use super::*;
-use crate::record::Leaf;
-use crate::record::Record;
+use crate::prices::{Listed, PriceList, Tiered};
+use crate::record::{Attempt, Cost, Leaf, Record, Usage};
 use crate::scratch::Scratch;
 use crate::totals::Totals;
 
@@ -187,4 +187,84 @@ fn an_erased_subject_is_gone_from_the_folder_and_the_log_says_so() {
     drop(keys);
     assert!(kinds(&audit.shelf(log)).contains(&Kind::Erase));
     audit.close();
+}
+
+/// A record of a request that the flex tier answered while an attempt at the standard one was under way.
+fn raced<'a>(id: &'a str, prices: &'a str) -> Record<'a> {
+    let lost = Attempt {
+        at_most: Some(100),
+        endpoint: "east".into(),
+        failed: Some("lost".into()),
+        input: Some(100),
+        ..Attempt::default()
+    };
+    Record {
+        attempts: vec![Attempt { endpoint: "east".into(), ..Attempt::default() }, lost],
+        cost: Some(Cost { input: 50, output: 0 }),
+        endpoint: Some("east".into()),
+        fee: Some(20),
+        id: id.into(),
+        outcome: "answered".into(),
+        prices: Some(prices.into()),
+        race: Some("flex".into()),
+        saved: Some(50),
+        saving_fee: Some(20),
+        tier: Some("flex".into()),
+        usage: Some(Usage { input: 100, source: "reported".into(), ..Usage::default() }),
+        ..Record::default()
+    }
+}
+
+/// The export of a log of one race, told otherwise by `change` and signed.
+fn export_of_a_race(scratch: &Scratch, change: impl FnOnce(&mut Record<'_>)) -> PathBuf {
+    let audit = Audit::open(settings(scratch.path(), 5)).expect("opened");
+    let flex = Tiered { input: 500_000, ..Tiered::default() };
+    let east = Listed { input: 1_000_000, tiers: [("flex".to_owned(), flex)].into(), ..Listed::default() };
+    let prices = audit.keep_prices(&PriceList::new([("east".to_owned(), east)].into())).expect("kept");
+    let log = audit.log_of("acme").expect("a log");
+    audit.end(log, [1; 16], record("from before there were races"), None);
+    let mut record = raced("a race", &prices);
+    change(&mut record);
+    audit.end(log, [2; 16], crate::canonical::write(&record), None);
+    audit.close();
+    let export = scratch.path().join("export");
+    crate::export(scratch.path(), &export, false).expect("exported");
+    export
+}
+
+/// What the verifier says of an export.
+fn verified(export: &Path) -> Result<(), String> {
+    crate::verify(export, &crate::Kept::default()).map(drop).map_err(|wrong| wrong.to_string())
+}
+
+#[test]
+fn a_race_that_was_told_otherwise_is_found_though_it_was_signed_and_its_leaf_is_named() {
+    let scratch = Scratch::new();
+    let export = export_of_a_race(&scratch, |_| {});
+    assert_eq!(verified(&export), Ok(()), "it was told as it was");
+    let sum = Totals::load(&export).logs.values().next().expect("a log")["1970-01"]["-"];
+    assert_eq!((sum.at_most, sum.cost, sum.fee, sum.requests), (100, 50, 20, 2));
+    let wrong: [(fn(&mut Record<'_>), _); 4] = [
+        (|record| record.attempts[1].at_most = Some(99), "the most that attempt 1, at east, may have cost is Some(99)"),
+        (|record| record.attempts[1].input = Some(101), "its price list says Some(101)"),
+        (|record| record.saved = Some(51), "what its race saved is Some(51), its price list says Some(50)"),
+        (|record| record.saving_fee = Some(21), "its fee on what was saved is 21"),
+    ];
+    for (change, said) in wrong {
+        let scratch = Scratch::new();
+        let wrong = verified(&export_of_a_race(&scratch, change)).expect_err(said);
+        assert!(wrong.contains(", leaf 2: ") && wrong.contains(said), "{wrong}");
+    }
+}
+
+#[test]
+fn totals_are_written_in_one_way_only() {
+    let scratch = Scratch::new();
+    let export = export_of_a_race(&scratch, |record| record.attempts.clear());
+    let path = export.join("totals.json");
+    let text = std::fs::read_to_string(&path).expect("readable");
+    assert!(!text.contains("at_most"), "{text}");
+    std::fs::write(&path, text.replace("{\"cached\"", "{\"at_most\":0,\"cached\"")).expect("written");
+    let wrong = verified(&export).expect_err("it is written otherwise");
+    assert!(wrong.contains("an `at_most` of 0 is left out"), "{wrong}");
 }

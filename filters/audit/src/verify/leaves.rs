@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::priced::priced;
 use super::{Result, Subject, Wrong, at, wrong};
 use crate::canonical;
 use crate::export::Named;
@@ -238,9 +239,10 @@ fn is_request(line: &str) -> bool {
 }
 
 impl Told {
-    /// Holds a record's price against the list that it names, and counts it.
+    /// Holds a record's amounts against the list that it names, and counts it.
     fn count(&mut self, chunk: u64, record: &Record<'_>, prices: &mut Prices<'_>) -> io::Result<()> {
-        priced(record, prices)?;
+        let list = record.prices.as_deref().map(|version| prices.list(version)).transpose()?;
+        priced(record, list).map_err(io::Error::other)?;
         if let Some(version) = record.prices.as_deref().filter(|version| !self.prices.contains(*version)) {
             self.prices.insert(version.to_owned());
         }
@@ -285,18 +287,4 @@ impl Told {
         }
         Ok(())
     }
-}
-
-/// The cost of a record is the one that its list gives.
-fn priced(record: &Record<'_>, prices: &mut Prices<'_>) -> io::Result<()> {
-    let expected = match (&record.prices, &record.endpoint, &record.usage) {
-        (Some(version), Some(endpoint), Some(usage)) => {
-            prices.list(version)?.endpoints.get(&**endpoint).map(|listed| listed.cost(usage, record.tier.as_deref()))
-        }
-        _ => None,
-    };
-    if record.cost == expected {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("its cost is {:?}, its price list says {expected:?}", record.cost)))
 }

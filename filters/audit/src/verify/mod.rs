@@ -5,6 +5,7 @@
 
 mod files;
 mod leaves;
+mod priced;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -223,6 +224,11 @@ fn witnessed(subjects: &[Subject], kept: &Kept) -> Result<()> {
 fn totals(folder: &Path, subjects: &[Subject], told: &BTreeMap<LogId, Told>) -> Result<()> {
     let path: PathBuf = folder.join("totals.json");
     let written: Totals = at(path.display(), read_line(&path))?;
+    let mut again = canonical::write(&written);
+    again.push(b'\n');
+    if at(path.display(), std::fs::read(&path))? != again {
+        return wrong(path.display(), "it is not written in the one way that there is: an `at_most` of 0 is left out");
+    }
     for subject in subjects.iter().filter(|s| s.id != LogId::DEPLOYMENT) {
         // In a folder in use they are of an older checkpoint; `tollgate audit rebuild` compares those.
         if written.next.get(&subject.id.to_string()) != Some(&subject.signed.size)
