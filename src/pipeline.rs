@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, header};
 use pingora::proxy::Session;
-use tollgate_api::{Address, Call, Code, Edit, Edits, Exchange, Outcome, Refusal, Slot, Verdict};
+use tollgate_api::{Address, Call, Code, Exchange, Outcome, Refusal, Slot, Verdict};
 use tollgate_classify::Input;
-use tollgate_translate::request::DROP_UNSUPPORTED;
 
 use crate::accounts::{Holder, TenantState};
 use crate::admit::admit;
@@ -167,10 +166,7 @@ fn open(holder: &Holder, call: Call, live: &Live, session: &Session, tally: &mut
     tally.states = live.chain.states();
     let caller = Arc::clone(&holder.caller);
     // On the heap once, so that handing it from step to step moves a pointer.
-    let mut edits = Edits::new();
-    if call.spans.has_ours {
-        edits.push(Edit { member: DROP_UNSUPPORTED.into(), value: None });
-    }
+    let edits = call.without_ours();
     Box::new(Exchange { id: tally.id, caller, call, headers, label: None, edits })
 }
 

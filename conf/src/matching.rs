@@ -146,6 +146,8 @@ mod tests {
                 end_user: None,
                 tools: false,
                 drop_unsupported: false,
+                start_within: None,
+                asks_tier: None,
                 spans: Spans::default(),
             },
             headers,

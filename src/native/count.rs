@@ -51,7 +51,7 @@ async fn travel(gateway: &Arc<Gateway>, session: &mut Session, tally: &mut Tally
     if let Some((candidate, target)) = first.and_then(|c| Some((c, c.endpoint().counts_tokens()?))) {
         let mut headers = HeaderMap::new();
         Trace::of(session.req_header()).forward(&mut headers);
-        let body = splice(&call, &[], Some(&candidate.endpoint().model), false);
+        let body = splice(&call, &call.without_ours(), Some(&candidate.endpoint().model), false);
         let request = Request { method: Method::POST, target, headers, body };
         if let Some(answer) = attempt(gateway, candidate, request, tally).await?.filter(|answer| answer.status < 400) {
             return pass_on(answer, candidate, session, tally).await;

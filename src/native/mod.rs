@@ -132,6 +132,8 @@ fn exchange(tally: &Tally, holder: &crate::accounts::Holder, asked: &Asked, body
         end_user: None,
         tools: false,
         drop_unsupported: false,
+        start_within: None,
+        asks_tier: None,
         spans: Spans::default(),
     };
     let caller = Arc::clone(&holder.caller);

@@ -8,6 +8,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::StartWithin;
+
 /// The wire API a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Surface {
@@ -109,8 +111,8 @@ pub struct Spans {
     pub tools: Option<Span>,
     /// The value of `stream_options`, where given.
     pub stream_options: Option<Span>,
-    /// Whether the body has members that are ours alone and no upstream must see.
-    pub has_ours: bool,
+    /// The members of the body that are ours alone and no upstream must see.
+    pub ours: SmallVec<[&'static str; 2]>,
 }
 
 /// Which members of the body cap the output.
@@ -151,6 +153,10 @@ pub struct Call {
     pub tools: bool,
     /// Whether what an upstream cannot express may be left out, rather than refused.
     pub drop_unsupported: bool,
+    /// How soon the answer must start, where the client says.
+    pub start_within: Option<StartWithin>,
+    /// The member by which the client itself asks the vendor for a service tier, where it does.
+    pub asks_tier: Option<&'static str>,
     /// Where the members that may be touched stand.
     pub spans: Spans,
 }
@@ -172,5 +178,11 @@ impl Call {
     #[must_use]
     pub fn messages(&self) -> &[u8] {
         &self.body[self.spans.messages.clone()]
+    }
+
+    /// The edits that take out what is ours alone.
+    #[must_use]
+    pub fn without_ours(&self) -> Edits {
+        self.spans.ours.iter().map(|member| Edit { member: (*member).into(), value: None }).collect()
     }
 }

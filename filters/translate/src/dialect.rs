@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_api::{Call, Cost, Edit, Event, Framing, Refusal, Surface, Usage};
 
 use crate::losses::Losses;
-use crate::neutral::Request;
+use crate::neutral::{Request, TierAsked};
 use crate::openai::Accent;
 use crate::{anthropic, converse, freeform, gemini, interactions, openai, responses};
 
@@ -136,6 +136,8 @@ pub struct Upstream<'a> {
     pub model: &'a str,
     /// How a vendor speaks OpenAI's dialect; of no meaning to the others.
     pub accent: Accent,
+    /// The tier to ask for, in place of what the client asked.
+    pub tier: Option<&'a TierAsked>,
 }
 
 /// A request in an upstream's words.
@@ -222,7 +224,7 @@ impl Dialect {
     /// The call is malformed, or asks for what this dialect cannot say and the client does not let
     /// go.
     pub fn request(self, call: &Call, edits: &[Edit], upstream_model: &str) -> Result<Said, Refusal> {
-        self.request_to(call, edits, &Upstream { model: upstream_model, accent: Accent::default() })
+        self.request_to(call, edits, &Upstream { model: upstream_model, accent: Accent::default(), tier: None })
     }
 
     /// The call, with its edits, as a request of this dialect in the accent of this upstream.
@@ -236,6 +238,9 @@ impl Dialect {
         request.model = upstream.model.into();
         request.stream = call.stream;
         request.accent = upstream.accent;
+        if let Some(tier) = upstream.tier {
+            request.tier = Some(tier.clone());
+        }
         self.cross(spoken, &mut request, &mut losses)?;
         let body = self.write(&request, &mut losses)?;
         Ok(Said { body, dropped: losses.dropped() })

@@ -32,6 +32,7 @@ mod responses;
 mod scan;
 mod splice;
 pub mod sse;
+mod tier;
 mod witness;
 
 pub use anthropic::native_messages;
@@ -41,3 +42,4 @@ pub use losses::Losses;
 pub use openai::Accent;
 pub use relay::{Out, Phase, Relay};
 pub use splice::splice;
+pub use tier::TierSaid;

@@ -690,7 +690,7 @@ fn an_upstreams_accent_is_that_of_the_call_to_it() {
     let body = json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
     let call = call(Surface::Messages, &body);
     let sent = |accent| {
-        let upstream = Upstream { model: "vendors-name", accent };
+        let upstream = Upstream { model: "vendors-name", accent, tier: None };
         let said = Dialect::OpenAi.request_to(&call, &[], &upstream).expect("it can be said");
         serde_json::from_slice::<Value>(&said.body).expect("JSON")
     };

@@ -19,6 +19,8 @@ fn call(body: &Value) -> Call {
         end_user: None,
         tools: false,
         drop_unsupported: false,
+        start_within: None,
+        asks_tier: None,
         spans: Spans::default(),
     }
 }

@@ -14,7 +14,9 @@ use super::thinking::{Plan, Thinking};
 use super::tools::{self, Choice, WireTool};
 use crate::json::{Json, invalid};
 use crate::losses::Losses;
+use crate::dialect::Dialect;
 use crate::neutral::{Effort, Format, Request, TierAsked};
+use crate::tier::word as tier_word;
 
 #[derive(Serialize)]
 struct Messages<'a> {
@@ -131,8 +133,7 @@ fn conversation<'a>(request: &'a Request, losses: &mut Losses) -> Result<(Vec<Bl
 fn tier(asked: Option<&TierAsked>, losses: &mut Losses) -> Result<Option<&'static str>, Refusal> {
     match asked {
         None => return Ok(None),
-        Some(TierAsked::Auto) => return Ok(Some("auto")),
-        Some(TierAsked::Default) => return Ok(Some("standard_only")),
+        Some(asked @ (TierAsked::Auto | TierAsked::Default)) => return Ok(tier_word(Dialect::Anthropic, asked)),
         Some(TierAsked::Flex) => losses.lose("service_tier", "must not be `flex`: Anthropic sells no such tier")?,
         Some(TierAsked::Priority) => {
             losses.lose(

@@ -13,7 +13,9 @@ use super::tools::{self, ToolConfig};
 use super::{fields, members};
 use crate::json::{Json, Members, invalid};
 use crate::losses::Losses;
+use crate::dialect::Dialect;
 use crate::neutral::{Effort, Format, Request, TierAsked};
+use crate::tier::word as tier_word;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -189,9 +191,9 @@ fn output_config<'a>(
 fn tier<'a>(request: &'a Request, losses: &mut Losses) -> Result<Option<ServiceTier<'a>>, Refusal> {
     let kind = match &request.tier {
         None | Some(TierAsked::Auto) => return Ok(None),
-        Some(TierAsked::Default) => "default",
-        Some(TierAsked::Flex) => "flex",
-        Some(TierAsked::Priority) => "priority",
+        Some(asked @ (TierAsked::Default | TierAsked::Flex | TierAsked::Priority)) => {
+            tier_word(Dialect::Converse, asked).unwrap_or_default()
+        }
         Some(TierAsked::Other(word)) if word == "reserved" => word,
         Some(TierAsked::Other(_)) => {
             losses.lose("service_tier", "must be `default`, `flex`, `priority` or `reserved` at Amazon Bedrock")?;

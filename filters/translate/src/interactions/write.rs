@@ -13,7 +13,9 @@ use super::steps::Step;
 use crate::anthropic;
 use crate::json::{Json, Members, invalid, unsupported};
 use crate::losses::Losses;
+use crate::dialect::Dialect;
 use crate::neutral::{Effort, Format, Reasoning, Request, TierAsked, Tool, ToolChoice};
+use crate::tier::word as tier_word;
 
 /// The tools that Google runs.
 const HOSTED: [&str; 9] = [
@@ -164,11 +166,8 @@ fn refuse(request: &Request, losses: &mut Losses) -> Result<(), Refusal> {
 
 fn tier(asked: &TierAsked) -> Option<&str> {
     match asked {
-        TierAsked::Default => Some("standard"),
-        TierAsked::Flex => Some("flex"),
-        TierAsked::Priority => Some("priority"),
         TierAsked::Other(word) if word == "deferred" => Some(word),
-        TierAsked::Auto | TierAsked::Other(_) => None,
+        asked => tier_word(Dialect::Interactions, asked),
     }
 }
 

@@ -25,6 +25,7 @@ use tollgate_api::Framing;
 use crate::dialect::Tongue;
 
 pub use accent::Accent;
+pub(crate) use accent::Tier;
 
 /// What this dialect knows how to do.
 pub(crate) static TONGUE: Tongue = Tongue {

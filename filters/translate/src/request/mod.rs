@@ -8,7 +8,7 @@ mod words;
 
 use bytes::Bytes;
 use memchr::memchr;
-use tollgate_api::{Address, Call, Caps, Code, Refusal, Spans, Surface};
+use tollgate_api::{Address, Call, Caps, Code, Refusal, Spans, StartWithin, Surface};
 
 use crate::depth;
 use crate::object::{Member, ObjectError, members, span_in};
@@ -18,7 +18,14 @@ use words::Words;
 /// How deep a body may nest: what serde_json, and so most of our upstreams' parsers, accept.
 const DEPTH_MAX: usize = 128;
 /// The member by which a client lets us leave out what an upstream cannot express. Ours alone.
-pub const DROP_UNSUPPORTED: &str = "drop_unsupported";
+pub(crate) const DROP_UNSUPPORTED: &str = "drop_unsupported";
+
+/// The member by which a client says how soon its answer must start. Ours alone.
+const START_WITHIN: &str = "start_within";
+/// All members that are ours alone.
+const OURS: [&str; 2] = [DROP_UNSUPPORTED, START_WITHIN];
+/// The members by which a vendor is asked for a service tier.
+const TIERS: [&str; 3] = ["service_tier", "serviceTier", "speed"];
 
 /// Reads the body of a request to this address.
 ///
@@ -103,6 +110,8 @@ fn call(address: &Address, body: &Bytes, given: &Given<'_>) -> Result<Call, Refu
         end_user: given.first(words.end_user).and_then(|(name, user)| user.name(name).ok()),
         tools: tools.map_or(Ok(false), |value| value.array(words.tools, "an array of tools"))?,
         drop_unsupported: given.get(DROP_UNSUPPORTED).map_or(Ok(false), |value| value.flag(DROP_UNSUPPORTED))?,
+        start_within: given.get(START_WITHIN).map(start_within).transpose()?,
+        asks_tier: given.first(&TIERS).map(|(name, _)| name),
         spans: Spans {
             open: memchr(b'{', body).map_or(0, |at| at + 1),
             has_members: !given.members.is_empty(),
@@ -111,7 +120,7 @@ fn call(address: &Address, body: &Bytes, given: &Given<'_>) -> Result<Call, Refu
             tools: tools.map(Value::span),
             // A `null` too has a place, for what replaces it.
             stream_options: given.raw("stream_options").map(|member| span_in(given.text, member.value)),
-            has_ours: given.raw(DROP_UNSUPPORTED).is_some(),
+            ours: OURS.into_iter().filter(|name| given.raw(name).is_some()).collect(),
         },
     })
 }
@@ -169,8 +178,13 @@ fn unbounded(given: &Given<'_>) -> Option<&'static str> {
         // A word that is not known to be ordinary may be the name of a dear tier.
         let is_dearer = |tier: &Value<'_>| !ORDINARY_TIERS.contains(&tier.json.trim_matches('"'));
         let member = |name| given.first(&[name]).filter(|(_, tier)| is_dearer(tier)).map(|(name, _)| name);
-        ["service_tier", "serviceTier", "speed"].into_iter().find_map(member)
+        TIERS.into_iter().find_map(member)
     })
+}
+
+fn start_within(value: Value<'_>) -> Result<StartWithin, Refusal> {
+    let text = value.name(START_WITHIN)?;
+    text.parse().map_err(|wrong| Refusal::new(Code::InvalidRequest, format!("`{START_WITHIN}` {wrong}.")).at(START_WITHIN))
 }
 
 fn missing(param: &'static str, wanted: &str) -> Refusal {
@@ -215,6 +229,27 @@ mod tests {
         }
         let caps = with(r#""max_tokens":5,"max_completion_tokens":-1"#).caps;
         assert_eq!(caps, Caps { max_tokens: true, max_completion_tokens: false });
+    }
+
+    #[test]
+    fn how_soon_an_answer_must_start_is_read_on_every_surface_and_marked_as_ours() {
+        for surface in Surface::ALL.into_iter().filter(|surface| *surface != Surface::Native) {
+            let mut address = Address::of(surface);
+            address.model = Some("m".into());
+            let of = |more: &str| {
+                let said = r#""messages":[{}],"input":"x","contents":[{}]"#;
+                read(&address, format!(r#"{{"model":"m",{said},{more}}}"#).into())
+            };
+            let call = of(r#""start_within":"1m30s","drop_unsupported":true"#).expect("a call");
+            assert_eq!(call.start_within, Some(StartWithin::Time(std::time::Duration::from_secs(90))));
+            assert_eq!(&call.spans.ours[..], [DROP_UNSUPPORTED, START_WITHIN]);
+            let none = of(r#""start_within":null"#).expect("a call");
+            assert_eq!((none.start_within, &none.spans.ours[..]), (None, &[START_WITHIN][..]));
+            for wrong in ["30", "\"30\"", "\"soon\"", "\"0s\"", "{}"] {
+                let refused = of(&format!(r#""start_within":{wrong}"#)).expect_err(wrong);
+                assert_eq!((refused.code, refused.param.as_deref()), (Code::InvalidRequest, Some("start_within")));
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,9 @@ use super::members;
 use crate::anthropic;
 use crate::json::Json;
 use crate::losses::Losses;
+use crate::dialect::Dialect;
 use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, TierAsked, Tool, ToolChoice};
+use crate::tier::word as tier_word;
 
 /// The lowest cap on output that OpenAI takes.
 const CAP_MIN: u64 = 16;
@@ -249,12 +251,11 @@ fn text(request: &Request) -> Option<Text<'_>> {
 fn tier<'a>(request: &'a Request, losses: &mut Losses) -> Result<Option<&'a str>, Refusal> {
     Ok(match &request.tier {
         None => None,
-        Some(TierAsked::Auto) => Some("auto"),
-        Some(TierAsked::Default) => Some("default"),
-        Some(TierAsked::Flex) => Some("flex"),
-        Some(TierAsked::Priority) => Some("priority"),
         Some(TierAsked::Other(word)) if TIERS.contains(&word.as_str()) => Some(word),
-        Some(TierAsked::Other(_)) => {
+        Some(asked) if tier_word(Dialect::Responses, asked).is_some() => {
+            tier_word(Dialect::Responses, asked)
+        }
+        Some(_) => {
             losses.lose("service_tier", "is a word that OpenAI does not have")?;
             None
         }

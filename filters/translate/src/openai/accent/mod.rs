@@ -209,7 +209,7 @@ impl Accent {
     }
 
     /// Its word for a tier. A vendor that has no tiers serves the ordinary one unasked.
-    pub(super) fn tier(self, asked: &TierAsked) -> Tier<'_> {
+    pub(crate) fn tier(self, asked: &TierAsked) -> Tier {
         if let Some((_, word)) = self.0.tiers.iter().find(|(tier, _)| tier == asked) {
             return Tier::Word(word);
         }
@@ -230,9 +230,9 @@ impl Accent {
 
 /// What becomes of a tier that was asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Tier<'a> {
+pub(crate) enum Tier {
     /// This word is sent.
-    Word(&'a str),
+    Word(&'static str),
     /// The word that was given is sent.
     Given,
     /// Nothing is sent, and the tier is what it would be.
