@@ -3,12 +3,16 @@
 //! A model that is not in it has no price. That is said as `None` and never as zero.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::{Capability, DataPolicy, Date, Mode, Prices, Tariff};
+
+/// An answer that has not begun after an hour is not going to.
+const FIRST_CONTENT_MS_MAX: u32 = 3_600_000;
 
 /// What is known of a vendor that nobody has written a policy for.
 static UNKNOWN: DataPolicy = DataPolicy {
@@ -59,6 +63,11 @@ pub struct ModelEntry {
     /// Tokens that come out at most, where known.
     #[serde(default)]
     pub max_output: Option<u64>,
+    /// Milliseconds within which 95 of 100 answers of its standard tier begin, where known: what is reckoned with
+    /// until enough of them have been seen. At most an hour.
+    #[serde(default, deserialize_with = "milliseconds")]
+    #[schemars(range(min = 1, max = FIRST_CONTENT_MS_MAX))]
+    pub first_content_ms: Option<u32>,
     /// What it can do.
     #[serde(default)]
     pub capabilities: Vec<Capability>,
@@ -85,6 +94,8 @@ pub struct Entry {
     pub context: Option<u64>,
     /// Tokens that come out at most, where known.
     pub max_output: Option<u64>,
+    /// Within which 95 of 100 answers of its standard tier begin, where known.
+    pub first_content: Option<Duration>,
     /// What it can do.
     pub capabilities: Vec<Capability>,
     /// The day it came out, where known.
@@ -214,6 +225,7 @@ impl Entry {
             mode,
             context,
             max_output,
+            first_content_ms,
             capabilities,
             released,
             deprecated,
@@ -224,12 +236,23 @@ impl Entry {
             mode: *mode,
             context: *context,
             max_output: *max_output,
+            first_content: first_content_ms.map(|ms| Duration::from_millis(ms.into())),
             capabilities: capabilities.clone(),
             released: *released,
             deprecated: *deprecated,
             prices: prices.as_ref().map(|tariff| Prices::new(tariff, priority_by_contract)),
             data: data.clone(),
         }
+    }
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let given: Option<u32> = Option::deserialize(from)?;
+    match given.filter(|ms| !(1..=FIRST_CONTENT_MS_MAX).contains(ms)) {
+        Some(ms) => Err(serde::de::Error::custom(format_args!(
+            "{ms} is out of bounds: write whole milliseconds, 1 to {FIRST_CONTENT_MS_MAX}"
+        ))),
+        None => Ok(given),
     }
 }
 
@@ -314,6 +337,22 @@ mod tests {
         let text = ONE.replace(", prices: {input: 0.075, output: 1}", "");
         let catalogue = Catalogue::new([file(&text)]).expect("correct");
         assert!(catalogue.lookup("v", "m").is_some_and(|entry| entry.prices.is_none()));
+    }
+
+    #[test]
+    fn when_an_answer_begins_is_said_in_whole_milliseconds_up_to_an_hour() {
+        let with = |ms: &str| ONE.replace("id: m,", &format!("id: m, first_content_ms: {ms},"));
+        let first_content = |text: &str| {
+            let catalogue = Catalogue::new([file(text)]).expect("correct");
+            catalogue.lookup("v", "n").and_then(|entry| entry.first_content)
+        };
+        assert_eq!(first_content(ONE), None);
+        for (ms, millis) in [("1", 1), ("1200", 1200), ("3600000", 3_600_000)] {
+            assert_eq!(first_content(&with(ms)), Some(Duration::from_millis(millis)), "{ms}");
+        }
+        for ms in ["0", "-1", "3600001", "1.5", "1s", "99999999999"] {
+            assert!(serde_saphyr::from_str::<CatalogueFile>(&with(ms)).is_err(), "{ms}");
+        }
     }
 
     #[test]

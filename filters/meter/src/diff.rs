@@ -81,6 +81,7 @@ fn facts(entry: &ModelEntry) -> BTreeMap<String, String> {
     };
     note("context".into(), entry.context.map(|tokens| tokens.to_string()));
     note("max_output".into(), entry.max_output.map(|tokens| tokens.to_string()));
+    note("first_content_ms".into(), entry.first_content_ms.map(|ms| ms.to_string()));
     note("deprecated".into(), entry.deprecated.map(|day| day.to_string()));
     let Some(tariff) = &entry.prices else { return facts };
     let mut list = |prefix: &str, prices: [(&str, Option<Price>); 7], steps: &[Step]| {
@@ -150,6 +151,7 @@ mod tests {
             ),
             ("above: 5, input: 2", "above: 5, input: 3", "v/m: long_context.5.input 2 here, 3 there"),
             ("context: 10", "context: 11", "v/m: context 10 here, 11 there"),
+            ("context: 10", "context: 10, first_content_ms: 5", "v/m: first_content_ms none here, 5 there"),
         ] {
             assert_eq!(said(M, &M.replace(from, to)), [said_of_it]);
         }

@@ -19,6 +19,8 @@ pub struct Prices {
     ladders: [Ladder; Tier::ALL.len()],
     /// The tiers whose prices are written nowhere, and taken to be the most that they can be.
     guessed: Vec<Tier>,
+    /// The tiers that have a list of their own, the standard one first.
+    sold: Vec<Tier>,
 }
 
 /// The prices of a tier: for any prompt, and for those past rising thresholds.
@@ -93,6 +95,7 @@ impl Prices {
         Self {
             ladders: Tier::ALL.map(ladder),
             guessed: guessed.into_iter().filter_map(|(tier, guessed)| guessed.then_some(tier)).collect(),
+            sold: Tier::ALL.into_iter().filter(|tier| *tier == Tier::Standard || tiers.of(*tier).is_some()).collect(),
         }
     }
 
@@ -110,6 +113,13 @@ impl Prices {
     #[must_use]
     pub fn says(&self, tier: Tier) -> bool {
         !self.guessed.contains(&tier)
+    }
+
+    /// Whether the vendor sells the model at this tier: there is a list of its own for it. A tier that is priced
+    /// as another one, or by contract, has none; the standard one always has.
+    #[must_use]
+    pub fn sells(&self, tier: Tier) -> bool {
+        self.sold.contains(&tier)
     }
 
     /// What this usage costs at the tier that served it. A prompt over a long-context threshold, cached
@@ -362,7 +372,7 @@ mod tests {
             (Tier::Ultrafast, "12", "60"),
         ] {
             assert_eq!(million(&prices, tier), (input.into(), output.into()), "{tier:?}");
-            assert!(prices.says(tier), "{tier:?}");
+            assert!(prices.says(tier) && prices.sells(tier), "{tier:?}");
         }
     }
 
@@ -377,6 +387,20 @@ mod tests {
             (Tier::Ultrafast, "14", false),
         ] {
             assert_eq!((million(&prices, tier).0, prices.says(tier)), (input.to_owned(), says), "{tier:?}");
+        }
+    }
+
+    #[test]
+    fn a_tier_is_sold_where_it_has_a_list_of_its_own_and_the_standard_one_always() {
+        let flex = crate::Tiers { flex: tier("1", "5"), ..crate::Tiers::default() };
+        let fast = crate::Tiers { fast: tier("4", "20"), ..crate::Tiers::default() };
+        for (tiers, by_contract, sold) in [
+            (crate::Tiers::default(), true, vec![Tier::Standard]),
+            (flex, false, vec![Tier::Standard, Tier::Flex]),
+            (fast, false, vec![Tier::Standard, Tier::Fast]),
+        ] {
+            let prices = Prices::new(&Tariff { tiers, ..plain("2", "10") }, by_contract);
+            assert_eq!(Tier::ALL.into_iter().filter(|tier| prices.sells(*tier)).collect::<Vec<_>>(), sold);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tollgate_api::Price;
+use tollgate_api::{Price, Tier};
 
 /// US dollars per million tokens. A price left out is that of `input`, or of `output` for what comes out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -131,6 +131,19 @@ impl Tiers {
         let Self { flex, batch, priority, fast, ultrafast } = self;
         let all = [("flex", flex), ("batch", batch), ("priority", priority), ("fast", fast), ("ultrafast", ultrafast)];
         all.into_iter().filter_map(|(word, list)| Some((word, list.as_ref()?)))
+    }
+
+    /// The list of a tier, where it has one beside the tariff's own, which is that of the standard tier.
+    pub(crate) fn of(&self, tier: Tier) -> Option<&TierTariff> {
+        let Self { flex, batch, priority, fast, ultrafast } = self;
+        match tier {
+            Tier::Standard => None,
+            Tier::Flex => flex.as_ref(),
+            Tier::Batch => batch.as_ref(),
+            Tier::Priority => priority.as_ref(),
+            Tier::Fast => fast.as_ref(),
+            Tier::Ultrafast => ultrafast.as_ref(),
+        }
     }
 }
 

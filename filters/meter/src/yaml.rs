@@ -71,7 +71,19 @@ fn policy(out: &mut String, data: &DataPolicy, indent: &str) -> fmt::Result {
 }
 
 fn model(out: &mut String, model: &ModelEntry) -> fmt::Result {
-    let ModelEntry { id, aliases, mode, context, max_output, capabilities, released, deprecated, data, prices } = model;
+    let ModelEntry {
+        id,
+        aliases,
+        mode,
+        context,
+        max_output,
+        first_content_ms,
+        capabilities,
+        released,
+        deprecated,
+        data,
+        prices,
+    } = model;
     writeln!(out, "  - id: {}", text(id))?;
     if !aliases.is_empty() {
         let aliases: Vec<_> = aliases.iter().map(|alias| text(alias)).collect();
@@ -80,7 +92,8 @@ fn model(out: &mut String, model: &ModelEntry) -> fmt::Result {
     if *mode != crate::Mode::default() {
         writeln!(out, "    mode: {}", mode.as_str())?;
     }
-    for (name, number) in [("context", context), ("max_output", max_output)] {
+    let first_content = first_content_ms.map(u64::from);
+    for (name, number) in [("context", *context), ("max_output", *max_output), ("first_content_ms", first_content)] {
         if let Some(number) = number {
             writeln!(out, "    {name}: {number}")?;
         }
@@ -185,6 +198,7 @@ models:
     aliases: [us.m-v1:0, "~m", "1.0", "on"]
     context: 1000
     max_output: 100
+    first_content_ms: 1200
     capabilities: [tools, images]
     released: 2026-01-02
     deprecated: 2027-01-02

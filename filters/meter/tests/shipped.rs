@@ -113,6 +113,20 @@ fn every_size_is_known() {
 }
 
 #[test]
+fn simulated_models_can_race_and_no_vendor_is_said_to_be_as_fast_as_nobody_measured() {
+    let catalogue = catalogue();
+    for (_, file) in files() {
+        let is_simulated = file.provider == "simulated";
+        for model in &file.models {
+            let entry = catalogue.lookup(&file.provider, &model.id).expect("it is in the file");
+            assert_eq!(entry.first_content.is_some(), is_simulated, "{}: {}", file.provider, model.id);
+            let sells_flex = entry.prices.as_ref().is_some_and(|prices| prices.sells(Tier::Flex));
+            assert!(sells_flex || !is_simulated, "{}", model.id);
+        }
+    }
+}
+
+#[test]
 fn known_requests_cost_what_the_price_lists_say() {
     let usage = Usage {
         input: 10_000,
