@@ -22,8 +22,10 @@ use tollgate_translate::Dialect;
 use tollgate_vendors::Vendor;
 
 mod accounts;
+mod races;
 
 pub use accounts::{Budgets, Fees, MasterKey, Store, Vault};
+pub use races::{Deadlines, Hedge};
 
 use crate::Match;
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// How long attempts and whole requests may take, where nothing closer says otherwise.
     pub timeouts: Timeouts,
+    /// How requests with a time in `start_within` are served by the flex tier.
+    pub deadlines: Deadlines,
     /// When an endpoint counts as down.
     pub health: HealthPolicy,
     /// What a client may ask for, and how often.
@@ -228,6 +232,8 @@ pub struct Route {
     pub classify: bool,
     /// Indices of endpoints in order of preference; never empty, each once.
     pub candidates: Vec<usize>,
+    /// A second attempt where the first is slow.
+    pub hedge: Option<Hedge>,
 }
 
 /// How long things may take.
@@ -239,7 +245,8 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// Between two pieces of an answer.
     pub idle: Duration,
-    /// The whole request, every attempt included. The same in all endpoints.
+    /// The whole request, every attempt included. The same in all endpoints. It counts from the request's arrival,
+    /// or from the deadline that a time in `start_within` sets.
     pub total: Duration,
 }
 

@@ -3,8 +3,12 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use tollgate_api::RaceMode;
+
 use crate::checked::{LogFormat, LogLevel};
-use crate::file::{AdminFile, BudgetsFile, FeesFile, HealthFile, LogFile, ServerFile, Text, TimeoutsFile};
+use crate::file::{
+    AdminFile, BudgetsFile, DeadlinesFile, FeesFile, HealthFile, LogFile, ServerFile, Text, TimeoutsFile,
+};
 use crate::located::Located;
 use crate::quantity::{Size, Time};
 
@@ -21,6 +25,10 @@ pub(crate) fn tenant() -> Text {
 
 const fn seconds(seconds: u64) -> Time {
     Time(Duration::from_secs(seconds))
+}
+
+fn percent(text: &str) -> Text {
+    Located::nowhere(text.to_owned())
 }
 
 impl Default for ServerFile {
@@ -44,6 +52,23 @@ impl Default for ServerFile {
 impl Default for TimeoutsFile {
     fn default() -> Self {
         Self { connect: seconds(2), first_byte: seconds(60), idle: seconds(60), total: seconds(600) }
+    }
+}
+
+impl Default for DeadlinesFile {
+    fn default() -> Self {
+        Self {
+            start_within: None,
+            require: false,
+            race: RaceMode::Overlap,
+            longest: seconds(24 * 3600),
+            least_wait: Time(Duration::from_millis(100)),
+            first_content: seconds(3),
+            in_time_percent: percent("99"),
+            flex_rest: seconds(60),
+            flex_stalls: NonZeroU32::MIN.saturating_add(7),
+            flex_stalled_rest: seconds(300),
+        }
     }
 }
 
@@ -82,7 +107,6 @@ impl Default for BudgetsFile {
 
 impl Default for FeesFile {
     fn default() -> Self {
-        let percent = |text: &str| Located::nowhere(text.to_owned());
-        Self { cost_percent: percent("0"), byok_percent: percent("0") }
+        Self { cost_percent: percent("0"), byok_percent: percent("0"), saving_percent: percent("20") }
     }
 }

@@ -12,9 +12,11 @@ use tollgate_translate::Dialect;
 
 mod accounts;
 mod limits;
+mod races;
 
 pub(crate) use accounts::{AdminFile, BudgetsFile, FeesFile, StoreFile, VaultFile};
 pub(crate) use limits::{KeyLimitsFile, LimitsFile};
+pub(crate) use races::{DeadlinesFile, HedgeFile};
 
 use crate::checked::{AuditMode, LogFormat, LogLevel};
 use crate::located::{Located, Named};
@@ -61,6 +63,10 @@ pub(crate) struct File {
     /// How long attempts and whole requests may take.
     #[serde(default)]
     pub(crate) timeouts: TimeoutsFile,
+    /// How requests that say by `start_within` when their answer is to start are served: by the vendor's flex
+    /// tier, which is cheap and slow, where that starts in time, and by its standard tier where it does not.
+    #[serde(default)]
+    pub(crate) deadlines: DeadlinesFile,
     /// When an endpoint counts as down. It is left out of plans then, and tried again later.
     #[serde(default)]
     pub(crate) health: HealthFile,
@@ -293,6 +299,11 @@ pub(crate) struct RouteFile {
     /// models, which stand for their candidates.
     #[schemars(length(min = 1))]
     pub(crate) candidates: Located<Vec<Text>>,
+    /// A second attempt where the first is slow: where the first endpoint has not begun to answer after the 95th
+    /// percentile of its own time to first content, the next one is asked as well (the same again where it is the
+    /// only one), and the first content wins. Default: none. Models that no route takes get one by a route with
+    /// `match: {model: […]}`.
+    pub(crate) hedge: Option<HedgeFile>,
 }
 
 /// Which requests a rule takes.
@@ -329,7 +340,8 @@ pub(crate) struct TimeoutsFile {
     pub(crate) first_byte: Time,
     /// Between two pieces of an answer.
     pub(crate) idle: Time,
-    /// The whole request, every attempt included.
+    /// The whole request, every attempt included. For a request with a time in `start_within` it counts from that
+    /// deadline on, not from the request's arrival.
     pub(crate) total: Time,
 }
 

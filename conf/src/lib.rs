@@ -30,9 +30,9 @@ mod tree;
 use std::path::Path;
 
 pub use checked::{
-    Audit, AuditMode, BaseUrl, Budgets, Config, Endpoint, Fees, FilterEntry, HealthPolicy, Key, KeyHashing, KeyLimits,
-    Limits, Listen, Log, LogFormat, LogLevel, MasterKey, Model, PriceKey, Provider, Route, Server, Store, Timeouts,
-    Tls, Vault, Witness,
+    Audit, AuditMode, BaseUrl, Budgets, Config, Deadlines, Endpoint, Fees, FilterEntry, HealthPolicy, Hedge, Key,
+    KeyHashing, KeyLimits, Limits, Listen, Log, LogFormat, LogLevel, MasterKey, Model, PriceKey, Provider, Route,
+    Server, Store, Timeouts, Tls, Vault, Witness,
 };
 pub use init::init;
 pub use litellm::{Imported, Left, import_litellm};

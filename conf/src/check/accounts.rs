@@ -4,17 +4,27 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use secrecy::SecretString;
-use tollgate_api::Money;
 
 use crate::checked::{Budgets, Fees, MasterKey, Store, Vault};
 use crate::file::{AdminFile, BudgetsFile, FeesFile, StoreFile, Text, VaultFile};
 
 use super::Desk;
 use super::keys::secret;
+use super::percent::{Share, WHOLE};
 use super::server::address;
 
-/// A fee of more than this is a slip of the pen.
-const PERCENT_MAX: i64 = 1000;
+const FEE: Share = Share {
+    name: "fee",
+    // More than ten times the cost is a slip of the pen.
+    bounds: 0..=10 * WHOLE,
+    remedy: "write per cent as a plain decimal with at most four places: `5`, `2.5`",
+};
+const SAVING: Share = Share {
+    name: "share of a saving",
+    bounds: 0..=WHOLE,
+    remedy: "write per cent, at most 100, with at most four places, `20`, `12.5`: more would make a cheap answer \
+             dearer than an ordinary one",
+};
 
 pub(super) fn store(file: &StoreFile, data_dir: &Path, desk: &mut Desk<'_>) -> Store {
     let StoreFile { url, url_file, redis, redis_file } = file;
@@ -91,19 +101,10 @@ pub(super) fn budgets(file: &BudgetsFile) -> Budgets {
 }
 
 pub(super) fn fees(file: &FeesFile, desk: &mut Desk<'_>) -> Fees {
-    let FeesFile { cost_percent, byok_percent } = file;
-    let mut millionths = |text: &Text| {
-        let percent: Option<Money> = text.parse().ok();
-        let nano = percent.map_or(-1, Money::nano);
-        // A per cent is ten thousand millionths; a fee has at most four decimals.
-        match (nano % 100_000, u32::try_from(nano / 100_000)) {
-            (0, Ok(millionths)) if nano <= PERCENT_MAX * 1_000_000_000 => millionths,
-            _ => {
-                let what = format!("`{}` is no fee", desk.shown(text));
-                desk.note(text, what, "write per cent as a plain decimal with at most four places: `5`, `2.5`");
-                0
-            }
-        }
-    };
-    Fees { cost: millionths(cost_percent), byok: millionths(byok_percent) }
+    let FeesFile { cost_percent, byok_percent, saving_percent } = file;
+    Fees {
+        cost: FEE.read(cost_percent, desk),
+        byok: FEE.read(byok_percent, desk),
+        saving: SAVING.read(saving_percent, desk),
+    }
 }

@@ -7,9 +7,11 @@ mod accounts;
 mod books;
 mod keys;
 mod names;
+mod percent;
 mod places;
 mod plans;
 mod providers;
+mod races;
 mod server;
 
 use std::path::PathBuf;
@@ -42,6 +44,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         models,
         routes,
         timeouts,
+        deadlines,
         health,
         limits,
         classify,
@@ -56,8 +59,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         budgets,
         fees,
     } = file;
-    let timeouts = all_timeouts(&timeouts);
-    let limits = all_limits(&limits);
+    let (timeouts, limits) = (all_timeouts(&timeouts), all_limits(&limits));
     let server = server::server(server, desk);
     let key_hashing = keys::hashing(&key_hashing, desk);
     let tenants = keys::tenants(&keys, desk);
@@ -67,10 +69,9 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
     let mut places = places::endpoints(&endpoints, &providers, catalogue.as_ref(), desk);
     let models = plans::models(&models, &mut places, desk);
     let routes = plans::routes(&routes, &models, &tenants, &mut places, desk);
-    let health = health_policy(&health, desk);
+    let (deadlines, health) = (races::deadlines(&deadlines, desk), health_policy(&health, desk));
     let filters = filters.into_iter().map(|filter| entry(filter.value, desk)).collect();
-    let log = server::log(log, desk);
-    let classifier = books::classifier(&classify, desk);
+    let (log, classifier) = (server::log(log, desk), books::classifier(&classify, desk));
     let data_dir = desk.reads.resolve(&data_dir);
     let audit = server::audit(&audit, desk);
     let (store, vault) = (accounts::store(&store, &data_dir, desk), accounts::vault(&vault, &data_dir, desk));
@@ -87,6 +88,7 @@ pub(crate) fn check(file: File, desk: &mut Desk<'_>) -> Option<Config> {
         models: models.into_models(),
         routes,
         timeouts,
+        deadlines,
         health,
         limits,
         classifier: classifier?,

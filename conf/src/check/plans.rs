@@ -12,6 +12,7 @@ use super::Desk;
 use super::names::{Names, check_name};
 use super::places::Places;
 use super::providers::header_pair;
+use super::races;
 
 /// A chain longer than this only keeps its client waiting.
 const CANDIDATES_MAX: usize = 32;
@@ -125,7 +126,7 @@ pub(super) fn routes(
     let mut names = HashSet::new();
     let mut takes_all: Option<Arc<str>> = None;
     for route in file {
-        let RouteFile { name, r#match, classify, candidates } = &route.value;
+        let RouteFile { name, r#match, classify, candidates, hedge } = &route.value;
         check_name(name, "a route", false, desk);
         if !names.insert(&name.value) {
             let what = format!("there are two routes `{}`", desk.shown(name));
@@ -143,8 +144,9 @@ pub(super) fn routes(
             let what = format!("this route is never reached: `{first}` above takes every request");
             desk.note(name, what, "move it up, or give the other one a `match`");
         }
-        let route =
-            Route { name: name.as_str().into(), classify: *classify || matches.needs_label(), matches, candidates };
+        let hedge = hedge.as_ref().map(|hedge| races::hedge(hedge, desk));
+        let classify = *classify || matches.needs_label();
+        let route = Route { name: name.as_str().into(), classify, matches, candidates, hedge };
         if route.matches.takes_all() && !desk.document.is_damaged(r#match.place) {
             takes_all.get_or_insert(Arc::clone(&route.name));
         }

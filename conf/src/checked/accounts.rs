@@ -55,4 +55,6 @@ pub struct Fees {
     pub cost: u32,
     /// Of the cost of requests with the tenant's own.
     pub byok: u32,
+    /// Of what the flex tier saved a request that asked for a time; at most all of it.
+    pub saving: u32,
 }

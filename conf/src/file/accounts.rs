@@ -75,4 +75,7 @@ pub(crate) struct FeesFile {
     pub(crate) cost_percent: Text,
     /// Of the cost of requests with the tenant's own.
     pub(crate) byok_percent: Text,
+    /// Of what an answer at the flex tier saves against the standard price, where `start_within` asked for a time.
+    /// At most 100: more would make a cheap answer dearer than an ordinary one.
+    pub(crate) saving_percent: Text,
 }

@@ -25,6 +25,16 @@ fn mistakes_in_the_files_beside_it_point_into_those() {
 }
 
 #[test]
+fn a_model_that_begins_at_once_or_after_an_hour_is_a_slip_of_the_pen() {
+    let report = report("catalogue: {files: [slow.yaml]}\n");
+    let said: Vec<_> =
+        report.problems().iter().map(|p| format!("{}:{}:{} {}", p.file, p.line, p.column, p.what)).collect();
+    let remedy = "is out of bounds: write whole milliseconds, 1 to 3600000";
+    assert_eq!(said[..2], [format!("slow.yaml:5:29 0 {remedy}"), format!("slow.yaml:6:29 3600001 {remedy}")]);
+    assert!(said.len() == 3 && said[2].starts_with("slow.yaml:7:29 here stands"), "{said:?}");
+}
+
+#[test]
 fn mistakes_in_the_rules_point_into_their_file() {
     let of_rules = |file: &str| report(&format!("classify: {{rules: {file}}}\n")).to_string();
     let said = of_rules("rules.yaml");

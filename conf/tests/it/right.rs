@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tollgate_api::{Complexity, Slot, Task};
-use tollgate_conf::{BaseUrl, Config, Sources, SystemSources, load, parse, restart_needed};
+use tollgate_api::{Complexity, RaceMode, Slot, StartWithin, Task};
+use tollgate_conf::{BaseUrl, Config, Deadlines, Hedge, Sources, SystemSources, load, parse, restart_needed};
 use tollgate_translate::Dialect;
 
 use crate::world::{HASH, World};
@@ -129,8 +129,70 @@ fn names_become_indices_and_what_is_left_out_comes_from_above() {
     assert_eq!((revoked.limits.requests_per_minute.map(u32::from), revoked.stored.revoked), (Some(600), true));
     let filter = &config.filters[0];
     assert_eq!((&*filter.name, filter.slot, &filter.conf["tag"]), ("sample", Slot::AfterClassify, &"gateway".into()));
-    assert!(filter.at.ends_with("tollgate.yaml:138:10"), "{}", filter.at);
+    assert!(filter.at.ends_with("tollgate.yaml:153:10"), "{}", filter.at);
     assert!(config.files[0].ends_with("tollgate.yaml"));
+}
+
+#[test]
+fn deadlines_are_kept_without_a_word_about_them() {
+    let config = right("");
+    let expected = Deadlines {
+        start_within: None,
+        require: false,
+        race: RaceMode::Overlap,
+        longest: Duration::from_secs(24 * 3600),
+        least_wait: Duration::from_millis(100),
+        first_content: Duration::from_secs(3),
+        late_millionths: 10_000,
+        flex_rest: Duration::from_secs(60),
+        flex_stalls: 8,
+        flex_stalled_rest: Duration::from_secs(300),
+    };
+    assert_eq!(config.deadlines, expected);
+    assert_eq!((config.fees.cost, config.fees.byok, config.fees.saving), (0, 0, 200_000));
+    let said = Deadlines { start_within: Some(StartWithin::Time(Duration::from_secs(90))), ..expected };
+    assert_eq!(example("tollgate.yaml").deadlines, said);
+}
+
+#[test]
+fn what_is_said_about_deadlines_stands() {
+    let of = |text: &str| right(&format!("deadlines: {{{text}}}\n")).deadlines;
+    let time = |millis| Some(StartWithin::Time(Duration::from_millis(millis)));
+    for (text, start) in [
+        ("default", Some(StartWithin::Default)),
+        ("priority", Some(StartWithin::Priority)),
+        ("auto", Some(StartWithin::Auto)),
+        ("PT30S", time(30_000)),
+        ("00h-00m-30s", time(30_000)),
+        ("24h", time(86_400_000)),
+    ] {
+        assert_eq!(of(&format!("start_within: {text}")).start_within, start, "{text}");
+    }
+    assert_eq!(of("start_within: 3d, longest: 3d").longest, Duration::from_secs(3 * 86_400));
+    let given = of("require: true, race: sequential, flex_stalls: 1");
+    assert_eq!((given.require, given.race, given.flex_stalls), (true, RaceMode::Sequential, 1));
+    for (percent, late) in [("50.0001", 499_999), ("95", 50_000), ("99.9999", 1)] {
+        assert_eq!(of(&format!("in_time_percent: {percent}")).late_millionths, late, "{percent}");
+    }
+}
+
+#[test]
+fn a_route_hedges_where_it_says_so() {
+    let of = |hedge: &str| {
+        let text = format!("providers: {{ollama: }}\nroutes:\n- {{name: r, candidates: [ollama/m]{hedge}}}\n");
+        right(&text).routes[0].hedge
+    };
+    assert_eq!(of(""), None);
+    assert_eq!(of(", hedge: ~"), None);
+    for (percent, extra_millionths) in [("0.0001", 1), ("2.5", 25_000), ("100", 1_000_000)] {
+        assert_eq!(of(&format!(", hedge: {{extra_percent: {percent}}}")), Some(Hedge { extra_millionths }));
+    }
+}
+
+#[test]
+fn fees_are_millionths_to_the_last_place() {
+    let fees = right("fees: {cost_percent: 1000, byok_percent: 0.0001, saving_percent: 100}\n").fees;
+    assert_eq!((fees.cost, fees.byok, fees.saving), (10_000_000, 1, 1_000_000));
 }
 
 #[test]

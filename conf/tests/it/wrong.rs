@@ -14,6 +14,10 @@ pub(crate) fn report(text: &str) -> Report {
             "prices.yaml",
             "provider: v\nsource: s\nchecked_on: 2026-01-01\nmodels:\n- {id: m, prices: {inptu: 1, output: 1e-7}}\n",
         )
+        .file(
+            "slow.yaml",
+            "provider: v\nsource: s\nchecked_on: 2026-01-01\nmodels:\n- {id: m, first_content_ms: 0}\n- {id: n, first_content_ms: 3600001}\n- {id: o, first_content_ms: 1.2}\n",
+        )
         .file("rules.yaml", "complex_at: 1\nrules:\n- {name: a, task: cod}\n- {name: b, patern: x}\n")
         .file("regex.yaml", "complex_at: 1\nrules:\n- {name: a}\n- {name: b, pattern: '('}\n")
         .file("double.yaml", "provider: v\nsource: s\nchecked_on: 2026-01-01\nmodels:\n- {id: m}\n- {id: m}\n")
@@ -315,5 +319,82 @@ fn references_point_at_their_own_line() {
     ];
     for (text, said) in cases {
         check(&format!("{TWO}{text}"), said);
+    }
+}
+
+#[test]
+fn deadlines_that_cannot_be_kept() {
+    let starts = "it must be `default`, `priority`, `auto`, or a time: `30s`";
+    let percent = "write per cent, more than 50 and less than 100";
+    let cases: &[(&str, &[Said<'_>])] = &[
+        (
+            "deadlines: {start_within: soon}\n",
+            &[("1:27", "`soon` says no start (at `deadlines.start_within`)", starts)],
+        ),
+        ("deadlines: {start_within: 30}\n", &[("1:27", "`30` says no start", starts)]),
+        ("deadlines: {start_within: flex}\n", &[("1:27", "`flex` says no start", starts)]),
+        (
+            "deadlines: {start_within: 25h}\n",
+            &[("1:27", "`25h` is longer than `longest`, which is 1d", "write `1d` or less, or raise `longest`")],
+        ),
+        (
+            "deadlines:\n  start_within: 1m1s\n  longest: 1m\n",
+            &[("2:17", "`1m1s` is longer than `longest`, which is 1m", "write `1m` or less")],
+        ),
+        ("deadlines: {start_withn: 30s}\n", &[("1:13", "`start_withn`", "did you mean `start_within`?")]),
+        ("deadlines: {require: always}\n", &[("1:22", "here stands text", "write `true` or `false`")]),
+        ("deadlines: {race: overlp}\n", &[("1:19", "`overlp` is none of the words", "did you mean `overlap`?")]),
+        ("deadlines: {race: both}\n", &[("1:19", "`both` is none", "write one of `overlap`, `sequential`")]),
+        ("deadlines: {longest: 31d}\n", &[("1:22", "at most 30 days", "`30d`")]),
+        ("deadlines: {least_wait: 0ms}\n", &[("1:25", "longer than nothing", "`1ms`")]),
+        ("deadlines: {first_content: 3}\n", &[("1:28", "`3` is no duration", "such as `3s`")]),
+        ("deadlines: {flex_rest: short}\n", &[("1:24", "`short` is no duration", "`30s`")]),
+        ("deadlines: {flex_stalls: 0}\n", &[("1:26", "here stands 0", "at least 1")]),
+        ("deadlines: {flex_stalled_rest: ~}\n", &[("1:32", "here stands nothing", "remove the member")]),
+        ("deadlines: {in_time_percent: 50}\n", &[("1:30", "`50` is no share of requests that start in time", percent)]),
+        ("deadlines: {in_time_percent: 100}\n", &[("1:30", "`100` is no share", percent)]),
+        ("deadlines: {in_time_percent: 99.99999}\n", &[("1:30", "`99.99999`", "at most four places")]),
+        ("deadlines: {in_time_percent: most}\n", &[("1:30", "`most`", percent)]),
+    ];
+    for (text, said) in cases {
+        check(text, said);
+    }
+}
+
+#[test]
+fn hedges_that_are_none() {
+    let percent = "write per cent, more than 0 and at most 100";
+    let cases: &[(&str, &[Said<'_>])] = &[
+        ("{}", &[("3:32", "`extra_percent` is missing (at `routes[0].hedge`)", "add `extra_percent: …`")]),
+        ("5", &[("3:39", "here stands text", "write a map of members")]),
+        ("{extra: 5}", &[("3:40", "`extra`", "the members here are `extra_percent`")]),
+        ("{extra_percent: 0}", &[("3:55", "`0` is no share of attempts beyond one a request", percent)]),
+        ("{extra_percent: 101}", &[("3:55", "`101` is no share", percent)]),
+        ("{extra_percent: -5}", &[("3:55", "`-5` is no share", percent)]),
+        ("{extra_percent: 0.00001}", &[("3:55", "`0.00001` is no share", "at most four places")]),
+    ];
+    for (hedge, said) in cases {
+        check(&format!("{TWO}routes:\n- {{name: r, candidates: [p/a], hedge: {hedge}}}\n"), said);
+    }
+    let of_a_model = format!("{TWO}models:\n  m: {{candidates: [p/a], hedge: {{extra_percent: 5}}}}\n");
+    check(&of_a_model, &[("3:26", "there is no member `hedge` here", "the members here are `candidates`, `aliases`")]);
+}
+
+#[test]
+fn fees_that_nobody_means() {
+    let places = "write per cent as a plain decimal with at most four places";
+    let cases: &[(&str, &[Said<'_>])] = &[
+        ("fees: {cost_percent: -1}\n", &[("1:22", "`-1` is no fee (at `fees.cost_percent`)", places)]),
+        ("fees: {cost_percent: 1000.1}\n", &[("1:22", "`1000.1` is no fee", places)]),
+        ("fees: {byok_percent: 0.00001}\n", &[("1:22", "`0.00001` is no fee", places)]),
+        ("fees: {byok_percent: 5%}\n", &[("1:22", "`5%` is no fee", places)]),
+        (
+            "fees: {saving_percent: 100.5}\n",
+            &[("1:24", "`100.5` is no share of a saving", "at most 100, with at most four places")],
+        ),
+        ("fees: {saving_percent: -1}\n", &[("1:24", "`-1` is no share of a saving", "dearer than an ordinary one")]),
+    ];
+    for (text, said) in cases {
+        check(text, said);
     }
 }
