@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
+use tollgate_api::{RaceMode, StartWithin};
 use tollgate_audit::record::LogId;
 use tollgate_limit::{Gate, Limits, Whose};
-use tollgate_store::{Balance, BalanceKind, Budget, Covers, Period};
+use tollgate_store::{Balance, BalanceKind, Budget, Covers, Deadlines, Period};
 
 use super::Own;
 use crate::books::Books;
@@ -29,6 +30,12 @@ pub(crate) struct TenantState {
     pub(crate) suspended: bool,
     /// Whether only its own credentials may be used.
     pub(crate) byok_only: bool,
+    /// What `start_within` is taken to be where a request does not say; `None` as configured, as the next two.
+    pub(crate) start_within: Option<StartWithin>,
+    /// Whether a request that does not say is refused.
+    pub(crate) requires_start: Option<bool>,
+    /// What happens to the flex attempt when the standard one starts.
+    pub(crate) race: Option<RaceMode>,
     /// Whether the store has it: its usage is summed up there.
     pub(crate) is_stored: bool,
     pub(crate) gate: Gate,
@@ -60,6 +67,9 @@ impl Tenant {
         let state = TenantState {
             suspended: false,
             byok_only: false,
+            start_within: None,
+            requires_start: None,
+            race: None,
             is_stored: false,
             gate: Gate::new(Whose::Tenant, Limits::default(), Instant::now(), clock::since_1970()),
             budgets: Budgets::default(),
@@ -98,10 +108,14 @@ impl TenantState {
     pub(super) fn renewed(before: &Self, found: Found<'_>) -> Self {
         let Found { tenant, budgets, balances, own } = found;
         let limits = tenant.map_or_else(Limits::default, |t| super::limits_of_store(&t.limits));
+        let Deadlines { start_within, require, race } = tenant.map(|t| t.deadlines).unwrap_or_default();
         let account = |kind| balances.iter().find(|b| b.kind == kind).map(|b| Arc::from(b.id.as_str()));
         Self {
             suspended: tenant.is_some_and(|t| t.suspended),
             byok_only: tenant.is_some_and(|t| t.byok_only),
+            start_within,
+            requires_start: require,
+            race,
             is_stored: tenant.is_some(),
             gate: before.gate.renew(limits),
             budgets: Budgets::of(budgets),
