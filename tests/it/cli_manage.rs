@@ -163,6 +163,22 @@ fn balances_limits_members_and_reports_answer_as_the_management_api_does() {
 }
 
 #[test]
+fn a_tenants_deadlines_are_said_and_taken_back() {
+    let folder = folder("deadlines");
+    let made = json(&folder, "tenant create acme --start-within 30s --require-start-within true --race sequential");
+    let all = serde_json::json!({"start_within": "30s", "require": true, "race": "sequential"});
+    assert_eq!(made["deadlines"], all);
+    assert_eq!(json(&folder, "tenant change acme --name Acme")["deadlines"], all, "what is not named stays");
+    let less = json(&folder, "tenant change acme --require-start-within configured --race overlap");
+    assert_eq!(less["deadlines"], serde_json::json!({"start_within": "30s", "race": "overlap"}));
+    let none = json(&folder, "tenant change acme --start-within configured --race configured");
+    assert_eq!(none["deadlines"], serde_json::json!({}));
+    assert!(refusal(&folder, "tenant change acme --start-within soon").contains("it must be `default`"));
+    assert_eq!(tollgate(&folder, "tenant change acme").status.code(), Some(2), "a change of nothing");
+    assert_eq!(tollgate(&folder, "tenant change acme --race both").status.code(), Some(2));
+}
+
+#[test]
 fn a_management_key_is_the_operators_or_a_tenants() {
     let folder = folder("management");
     let operators = json(&folder, "key create --management --name me");

@@ -1,6 +1,6 @@
 //! `tollgate tenant` and `tollgate member`.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Asks, Page, Question, of, whole};
 
@@ -26,8 +26,10 @@ pub(in crate::cli) enum Tenant {
         /// Let it use nothing but its own credentials.
         #[arg(long)]
         byok_only: bool,
+        #[command(flatten)]
+        deadlines: Deadlines,
     },
-    /// Change a tenant's name, suspend it, or hold it to its own credentials.
+    /// Change a tenant's name, suspend it, hold it to its own credentials, or say how it meets deadlines.
     Change {
         /// Its id.
         id: String,
@@ -41,8 +43,11 @@ pub(in crate::cli) enum Tenant {
     },
 }
 
+/// Of these one is needed. A group finds its members by itself, but not those of a group within.
+const CHANGES: [&str; 6] = ["name", "byok_only", "suspended", "start_within", "require_start_within", "race"];
+
 #[derive(clap::Args)]
-#[group(required = true, multiple = true)]
+#[group(required = true, multiple = true, args = CHANGES)]
 pub(in crate::cli) struct ChangedTenant {
     /// Its name for people.
     #[arg(long)]
@@ -53,6 +58,39 @@ pub(in crate::cli) struct ChangedTenant {
     /// Whether its keys are refused for now.
     #[arg(long, value_name = "TRUE|FALSE")]
     suspended: Option<bool>,
+    #[command(flatten)]
+    deadlines: Deadlines,
+}
+
+/// How a tenant's requests meet deadlines.
+#[derive(clap::Args)]
+#[group(skip)]
+pub(in crate::cli) struct Deadlines {
+    /// What `start_within` is taken to be where a request does not say: `default`, `priority`, `auto`, or a time
+    /// such as `30s`; `configured` for what the configuration says.
+    #[arg(long, value_name = "START")]
+    start_within: Option<String>,
+    /// Whether a request that does not say is refused; `configured` for what the configuration says.
+    #[arg(long, value_name = "TRUE|FALSE", value_parser = ["true", "false", CONFIGURED])]
+    require_start_within: Option<String>,
+    /// What happens to the flex attempt when the standard one starts; `configured` for what the configuration
+    /// says.
+    #[arg(long, value_parser = ["overlap", "sequential", CONFIGURED])]
+    race: Option<String>,
+}
+
+/// The word for what the configuration says.
+const CONFIGURED: &str = "configured";
+
+impl Deadlines {
+    /// The members that were given: the others stay as they are.
+    fn body(self) -> Value {
+        let Self { start_within, require_start_within, race } = self;
+        let require = require_start_within.map(|word| word.parse().map_or(Value::Null, Value::Bool));
+        let or_null = |word: String| if word == CONFIGURED { Value::Null } else { word.into() };
+        let members = [("start_within", start_within.map(or_null)), ("require", require), ("race", race.map(or_null))];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<_, _>>().into()
+    }
 }
 
 impl Asks for Tenant {
@@ -60,12 +98,11 @@ impl Asks for Tenant {
         Ok(match self {
             Self::List(page) => whole(&["tenants"]).page(&page),
             Self::Show { id } => of(&id, &[]),
-            Self::Create { id, name, byok_only } => {
-                whole(&["tenants"]).posts(json!({"id": id, "name": name, "byok_only": byok_only}))
-            }
-            Self::Change { id, to: ChangedTenant { name, byok_only, suspended } } => {
-                of(&id, &[]).patches(json!({"name": name, "byok_only": byok_only, "suspended": suspended}))
-            }
+            Self::Create { id, name, byok_only, deadlines } => whole(&["tenants"])
+                .posts(json!({"id": id, "name": name, "byok_only": byok_only, "deadlines": deadlines.body()})),
+            Self::Change { id, to: ChangedTenant { name, byok_only, suspended, deadlines } } => of(&id, &[]).patches(
+                json!({"name": name, "byok_only": byok_only, "suspended": suspended, "deadlines": deadlines.body()}),
+            ),
             Self::Remove { id } => of(&id, &[]).deletes(),
         })
     }
