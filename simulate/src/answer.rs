@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     pub(crate) reports_usage: bool,
     /// Whether the cap ended it.
     pub(crate) is_cut_short: bool,
+    /// The service tier it was served in; `None` for the dialect's ordinary one.
+    pub(crate) tier: Option<String>,
 }
 
 /// A tool call.
@@ -29,21 +31,27 @@ pub(crate) struct Call {
 }
 
 impl Answer {
-    pub(crate) fn to(asked: &Asked, profile: &Profile, draw: &mut Draw) -> Self {
-        let calls = calls(asked, profile, draw);
-        let id = format!("{:016x}", draw.next());
-        let mut pieces = if calls.is_empty() { pieces(asked, profile, draw) } else { Vec::new() };
+    pub(crate) fn to(asked: &Asked, profile: &Profile, tier: Option<&str>, draw: &mut Draw) -> Self {
+        let begun = Self::begun(asked, profile, tier, draw);
+        let mut pieces = if begun.calls.is_empty() { pieces(asked, profile, draw) } else { Vec::new() };
         let wanted = pieces.len();
         // One piece is one token. An echo, a schema and tool calls are given whole: they are for other tests.
         let cap = asked.max_output.map_or(usize::MAX, |cap| usize::try_from(cap).unwrap_or(usize::MAX));
         pieces.truncate(cap);
+        Self { is_cut_short: pieces.len() < wanted, pieces, ..begun }
+    }
+
+    /// All that can be said of it before it has words.
+    pub(crate) fn begun(asked: &Asked, profile: &Profile, tier: Option<&str>, draw: &mut Draw) -> Self {
+        let calls = calls(asked, profile, draw);
         Self {
-            id,
-            is_cut_short: pieces.len() < wanted,
-            pieces,
+            id: format!("{:016x}", draw.next()),
+            pieces: Vec::new(),
             calls,
             thinking: asked.thinking.then(|| "Let me think about the gate.".to_owned()),
             reports_usage: profile.fault != Fault::NoUsage,
+            is_cut_short: false,
+            tier: tier.map(str::to_owned),
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn whole(asked: &Asked, answer: &Answer) -> Value {
         "content": content, "stop_reason": stop(answer), "stop_sequence": null,
     });
     if answer.reports_usage {
-        body["usage"] = usage(asked, answer.output_tokens());
+        body["usage"] = usage(asked, answer, answer.output_tokens());
     }
     body
 }
@@ -38,25 +38,30 @@ fn stop(answer: &Answer) -> &'static str {
 }
 
 /// Input does not include what the cache gave.
-fn usage(asked: &Asked, output: u64) -> Value {
+fn usage(asked: &Asked, answer: &Answer, output: u64) -> Value {
     json!({
         "input_tokens": asked.prompt_tokens.saturating_sub(asked.cached_tokens), "output_tokens": output,
-        "cache_creation_input_tokens": 0, "cache_read_input_tokens": asked.cached_tokens, "service_tier": "standard",
+        "cache_creation_input_tokens": 0, "cache_read_input_tokens": asked.cached_tokens,
+        "service_tier": answer.tier.as_deref().unwrap_or("standard"),
     })
 }
 
-/// A stream, event by event: what opens it, its content, what closes it.
-pub(crate) fn events(asked: &Asked, answer: &Answer) -> crate::service::Events {
+/// What opens a stream.
+pub(crate) fn opening(asked: &Asked, answer: &Answer) -> Vec<String> {
     let mut start = whole(asked, answer);
     start["content"] = json!([]);
     start["stop_reason"] = Value::Null;
     if answer.reports_usage {
-        start["usage"] = usage(asked, 1);
+        start["usage"] = usage(asked, answer, 1);
     }
-    let opening = vec![
+    vec![
         event("message_start", &json!({"type": "message_start", "message": start})),
         event("ping", &json!({"type": "ping"})),
-    ];
+    ]
+}
+
+/// The rest of a stream, event by event.
+pub(crate) fn events(asked: &Asked, answer: &Answer) -> crate::speech::Events {
     let mut content = Vec::new();
     let mut index = 0;
     if let Some(thinking) = &answer.thinking {
@@ -78,10 +83,10 @@ pub(crate) fn events(asked: &Asked, answer: &Answer) -> crate::service::Events {
     }
     let mut delta = json!({"type": "message_delta", "delta": {"stop_reason": stop(answer), "stop_sequence": null}});
     if answer.reports_usage {
-        delta["usage"] = usage(asked, answer.output_tokens());
+        delta["usage"] = usage(asked, answer, answer.output_tokens());
     }
     let closing = vec![event("message_delta", &delta), event("message_stop", &json!({"type": "message_stop"}))];
-    crate::service::Events { opening, content, closing }
+    crate::speech::Events { content, closing }
 }
 
 fn block(content: &mut Vec<String>, index: &mut u32, opens: Value, deltas: Vec<Value>) {

@@ -28,6 +28,8 @@ pub(crate) struct Asked {
     /// How often the model has called tools, in all and since the user said something.
     pub(crate) turns: Turns,
     pub(crate) schema: Option<Value>,
+    /// The service tier, in OpenAI's dialect.
+    pub(crate) tier: Option<String>,
 }
 
 /// How often the model has called tools.
@@ -35,6 +37,13 @@ pub(crate) struct Asked {
 pub(crate) struct Turns {
     pub(crate) in_all: usize,
     pub(crate) since_words: usize,
+}
+
+impl Dialect {
+    /// The dialect that is spoken at a path.
+    pub(crate) fn at(path: &str) -> Self {
+        if path.starts_with("/v1/messages") { Self::Anthropic } else { Self::OpenAi }
+    }
 }
 
 impl Asked {
@@ -67,6 +76,7 @@ impl Asked {
             tools: tools.iter().map(tool).collect(),
             turns: turns(messages),
             schema: schema(&body),
+            tier: (dialect == Dialect::OpenAi).then(|| body["service_tier"].as_str().map(str::to_owned)).flatten(),
         })
     }
 }

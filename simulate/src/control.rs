@@ -5,11 +5,10 @@
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
 
+use crate::play::{Body, full};
 use crate::profile::Profile;
 use crate::server::House;
-use crate::service::Body;
 
 /// Answers a control call.
 pub(crate) fn control(house: &House, path: &str, request: &Request<Bytes>) -> Response<Body> {
@@ -34,8 +33,7 @@ pub(crate) fn control(house: &House, path: &str, request: &Request<Bytes>) -> Re
         Ok(text) => (StatusCode::OK, text),
         Err(why) => (StatusCode::BAD_REQUEST, serde_json::json!({"error": why}).to_string()),
     };
-    let body = Full::new(Bytes::from(text)).map_err(|never: std::convert::Infallible| match never {}).boxed();
-    let mut response = Response::new(body);
+    let mut response = Response::new(full(Bytes::from(text)));
     *response.status_mut() = status;
     response
 }

@@ -9,6 +9,15 @@ impl Draw {
         Self(seed)
     }
 
+    /// What one request to a profile draws, whatever came before it: told by the seed, the profile's name and the
+    /// request's trace id. The hash (FNV-1a) is spelled out, so that it is the same in every build.
+    pub(crate) fn of(seed: u64, profile: &str, trace_id: &str) -> Self {
+        let seed = seed.to_le_bytes();
+        // The separator is no byte of UTF-8: no two names run into one.
+        let bytes = seed.iter().chain(profile.as_bytes()).chain(&[0xff]).chain(trace_id.as_bytes());
+        Self(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)))
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -23,6 +32,23 @@ impl Draw {
             Some(span) => min + self.next() % span,
             None => min,
         }
+    }
+
+    /// Whether this is one of so many in a thousand. Where it never is, nothing is drawn.
+    pub(crate) fn per_mille(&mut self, share: u32) -> bool {
+        share > 0 && self.between(1, 1000) <= share.into()
+    }
+
+    /// A number of the standard normal distribution (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let (length, turn) = (self.share(), self.share());
+        (-2.0 * length.ln()).sqrt() * (std::f64::consts::TAU * turn).cos()
+    }
+
+    /// A number above 0, up to 1.
+    fn share(&mut self) -> f64 {
+        const STEPS: u64 = 1 << 53;
+        ((self.next() % STEPS) + 1) as f64 / STEPS as f64
     }
 
     /// `count` words.
@@ -70,6 +96,14 @@ mod tests {
     fn the_same_seed_draws_the_same_words() {
         assert_eq!(Draw::new(7).words(20), Draw::new(7).words(20));
         assert_ne!(Draw::new(7).words(20), Draw::new(8).words(20));
+    }
+
+    #[test]
+    fn a_trace_draws_the_same_in_every_build_and_differently_at_another_profile() {
+        let first = |seed, profile, trace| Draw::of(seed, profile, trace).next();
+        assert_eq!(first(1, "north", "4bf92f3577b34da6a3ce929d0e0e4736"), 0xbde1_7df9_d6f3_474d);
+        let others = [first(2, "north", "a"), first(1, "south", "a"), first(1, "north", "b"), first(1, "nort", "ha")];
+        assert!(others.iter().all(|other| *other != first(1, "north", "a")));
     }
 
     #[test]

@@ -18,12 +18,16 @@ pub(crate) fn whole(asked: &Asked, answer: &Answer) -> Value {
     let mut body = json!({
         "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion", "created": CREATED, "model": asked.model,
         "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish(answer)}],
-        "service_tier": "default", "system_fingerprint": null,
+        "service_tier": tier(answer), "system_fingerprint": null,
     });
     if answer.reports_usage {
         body["usage"] = usage(asked, answer);
     }
     body
+}
+
+fn tier(answer: &Answer) -> &str {
+    answer.tier.as_deref().unwrap_or("default")
 }
 
 fn finish(answer: &Answer) -> &'static str {
@@ -43,40 +47,47 @@ fn usage(asked: &Asked, answer: &Answer) -> Value {
     })
 }
 
-/// A stream, event by event: what opens it, its content, what closes it.
-pub(crate) fn events(asked: &Asked, answer: &Answer) -> crate::service::Events {
-    let chunk = |delta: Value, finish: Value| {
-        let mut chunk = json!({
-            "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk", "created": CREATED,
-            "model": asked.model, "service_tier": "default", "system_fingerprint": null,
-            "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}],
-        });
-        if asked.include_usage {
-            chunk["usage"] = Value::Null;
-        }
-        data(&chunk)
-    };
-    let opening = vec![chunk(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
-    let mut content: Vec<String> = answer.pieces.iter().map(|p| chunk(json!({"content": p}), Value::Null)).collect();
+/// What opens a stream.
+pub(crate) fn opening(asked: &Asked, answer: &Answer) -> Vec<String> {
+    vec![chunk(asked, answer, json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)]
+}
+
+/// The rest of a stream, event by event.
+pub(crate) fn events(asked: &Asked, answer: &Answer) -> crate::speech::Events {
+    let say = |delta: Value| chunk(asked, answer, delta, Value::Null);
+    let mut content: Vec<String> = answer.pieces.iter().map(|p| say(json!({"content": p}))).collect();
     for (index, call) in answer.calls.iter().enumerate() {
-        let start = json!({"tool_calls": [{"index": index, "id": format!("call_{}", call.id), "type": "function", "function": {"name": call.name, "arguments": ""}}]});
-        content.push(chunk(start, Value::Null));
+        let function = json!({"name": call.name, "arguments": ""});
+        let id = format!("call_{}", call.id);
+        content
+            .push(say(json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]})));
         let (first, second) = call.arguments.split_at(call.arguments.floor_char_boundary(call.arguments.len() / 2));
         for part in [first, second] {
-            content
-                .push(chunk(json!({"tool_calls": [{"index": index, "function": {"arguments": part}}]}), Value::Null));
+            content.push(say(json!({"tool_calls": [{"index": index, "function": {"arguments": part}}]})));
         }
     }
-    let mut closing = vec![chunk(json!({}), json!(finish(answer)))];
+    let mut closing = vec![chunk(asked, answer, json!({}), json!(finish(answer)))];
     if asked.include_usage && answer.reports_usage {
         closing.push(data(&json!({
             "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk", "created": CREATED,
-            "model": asked.model, "service_tier": "default", "system_fingerprint": null,
+            "model": asked.model, "service_tier": tier(answer), "system_fingerprint": null,
             "choices": [], "usage": usage(asked, answer),
         })));
     }
     closing.push("data: [DONE]\n\n".into());
-    crate::service::Events { opening, content, closing }
+    crate::speech::Events { content, closing }
+}
+
+fn chunk(asked: &Asked, answer: &Answer, delta: Value, finish: Value) -> String {
+    let mut chunk = json!({
+        "id": format!("chatcmpl-{}", answer.id), "object": "chat.completion.chunk", "created": CREATED,
+        "model": asked.model, "service_tier": tier(answer), "system_fingerprint": null,
+        "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}],
+    });
+    if asked.include_usage {
+        chunk["usage"] = Value::Null;
+    }
+    data(&chunk)
 }
 
 fn data(chunk: &Value) -> String {
@@ -93,6 +104,19 @@ pub(crate) fn error(status: u16, message: &str) -> Value {
         _ => ("server_error", Value::Null),
     };
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
+}
+
+/// The refusal of a service tier that a model does not have.
+pub(crate) fn no_such_tier(tier: &str) -> Value {
+    let message = format!("Invalid service_tier argument: '{tier}' is not supported by this model.");
+    let (kind, code) = ("invalid_request_error", "invalid_service_tier");
+    json!({"error": {"message": message, "type": kind, "param": "service_tier", "code": code}})
+}
+
+/// The refusal of a flex request that there is no capacity for.
+pub(crate) fn flex_full() -> Value {
+    let kind = "resource_unavailable";
+    json!({"error": {"message": "Resource unavailable", "type": kind, "param": null, "code": kind}})
 }
 
 /// An error in place of an event.

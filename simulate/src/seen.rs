@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::fate::Foreseen;
+use crate::times::{Began, Cancelled, Times};
+
 /// Counters of one profile, and its last request.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Seen {
@@ -64,14 +67,30 @@ pub(crate) struct Counts {
     billed_input: AtomicU64,
     billed_output: AtomicU64,
     last: Mutex<Option<Request>>,
+    /// Where times are kept.
+    times: Option<Times>,
 }
 
 impl Counts {
-    pub(crate) fn came(&self, request: Option<Request>) {
-        self.requests.fetch_add(1, Relaxed);
-        if let Some(request) = request {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
+    pub(crate) fn new(keep_times: bool) -> Self {
+        Self { times: keep_times.then(Times::default), ..Self::default() }
+    }
+
+    pub(crate) fn came(&self, request: Request, trace_id: Option<&str>, drawn: Foreseen) {
+        // First of all, so that who has seen the counters finds the times.
+        if let Some(times) = &self.times {
+            times.began(trace_id, drawn);
         }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
+        self.requests.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn began(&self) -> Vec<Began> {
+        self.times.as_ref().map(Times::all_began).unwrap_or_default()
+    }
+
+    pub(crate) fn cancelled(&self) -> Vec<Cancelled> {
+        self.times.as_ref().map(Times::all_cancelled).unwrap_or_default()
     }
 
     pub(crate) fn read(&self) -> Seen {
@@ -88,13 +107,20 @@ impl Counts {
 /// Counts how an answer ended: dropped before its end, it was cancelled.
 pub(crate) struct Ending {
     counts: Arc<Counts>,
+    trace_id: Option<String>,
     done: bool,
     bill: Billed,
+    written: u64,
 }
 
 impl Ending {
-    pub(crate) fn new(counts: Arc<Counts>) -> Self {
-        Self { counts, done: false, bill: Billed::default() }
+    pub(crate) fn new(counts: Arc<Counts>, trace_id: Option<String>) -> Self {
+        Self { counts, trace_id, done: false, bill: Billed::default(), written: 0 }
+    }
+
+    /// So many bytes of the body went to the connection.
+    pub(crate) fn wrote(&mut self, bytes: usize) {
+        self.written += bytes as u64;
     }
 
     /// The prompt was read.
@@ -125,6 +151,9 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
+        if let (false, Some(times)) = (self.done, &self.counts.times) {
+            times.cancelled(self.trace_id.take(), self.written);
+        }
         let counter = if self.done { &self.counts.answered } else { &self.counts.cancelled };
         counter.fetch_add(1, Relaxed);
         self.counts.billed_input.fetch_add(self.bill.input, Relaxed);

@@ -14,15 +14,25 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::asked::{Asked, Dialect};
 use crate::control::control;
 use crate::draw::Draw;
+use crate::fate::Foreseen;
+use crate::play::Body;
 use crate::profile::Profile;
 use crate::seen::{Counts, Seen};
-use crate::service::{self, Body};
+use crate::service::{self, Visit};
+use crate::tier::{self, Server, Tier};
+use crate::times::{Began, Cancelled};
 use crate::tls::Certificates;
+use crate::trace::trace_id;
+
+/// Connections that wait to be accepted. Thousands may come at once, and one that finds no place tries again
+/// only after a second.
+const BACKLOG: u32 = 4096;
 
 /// How to start a vendor.
 #[derive(Clone, Debug)]
@@ -35,11 +45,15 @@ pub struct Options {
     pub seed: u64,
     /// Its profiles. A path that names none of them gets a healthy one.
     pub profiles: Vec<Profile>,
+    /// Whether it keeps when requests began and were cancelled, the last 65,536 of each profile. Off, it saves that
+    /// memory.
+    pub keep_times: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 0)), tls: false, seed: 1, profiles: Vec::new() }
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { address, tls: false, seed: 1, profiles: Vec::new(), keep_times: false }
     }
 }
 
@@ -57,9 +71,9 @@ impl Vendor {
     /// # Errors
     /// When it cannot listen, or cannot make its certificate.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind(options.address).await?;
+        let listener = listen(options.address)?;
         let certificates = options.tls.then(Certificates::new).transpose()?;
-        let house = Arc::new(House::new(options.seed, options.profiles));
+        let house = Arc::new(House::new(options.seed, options.keep_times, options.profiles));
         let vendor = Self {
             address: listener.local_addr()?,
             ca_pem: certificates.as_ref().map(|c| c.ca_pem.as_str().into()),
@@ -118,19 +132,48 @@ impl Vendor {
     pub fn seen(&self, profile: &str) -> Seen {
         self.house.seen(profile)
     }
+
+    /// What a request of this trace will draw where this profile serves it as it is now set. A profile that serves
+    /// a tier of another is asked by its own name; scripted behaviours are not looked at.
+    #[must_use]
+    pub fn foresee(&self, profile: &str, trace_id: &str) -> Foreseen {
+        let room = self.house.room(profile);
+        Foreseen::draw(&room.set(), &mut self.house.draw(profile, Some(trace_id)))
+    }
+
+    /// The last requests whose body was read, oldest first; none unless [`Options::keep_times`].
+    #[must_use]
+    pub fn began(&self, profile: &str) -> Vec<Began> {
+        self.house.room(profile).counts.began()
+    }
+
+    /// The last requests that the other side hung up on, oldest first; none unless [`Options::keep_times`].
+    #[must_use]
+    pub fn cancelled(&self, profile: &str) -> Vec<Cancelled> {
+        self.house.room(profile).counts.cancelled()
+    }
 }
 
 /// All profiles, and what they have seen.
 pub(crate) struct House {
     seed: u64,
+    keep_times: bool,
     asked: AtomicU64,
     rooms: RwLock<HashMap<String, Arc<Room>>>,
 }
 
 struct Room {
+    name: String,
     profile: Mutex<Arc<Profile>>,
     next: Mutex<VecDeque<Arc<Profile>>>,
     counts: Arc<Counts>,
+}
+
+/// Where a request is served, and in which tier.
+struct Seat {
+    room: Arc<Room>,
+    profile: Arc<Profile>,
+    tier: Tier,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -138,19 +181,23 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Room {
-    fn new(profile: Profile) -> Arc<Self> {
-        Arc::new(Self { profile: Mutex::new(Arc::new(profile)), next: Mutex::default(), counts: Arc::default() })
+    /// The profile as it is set.
+    fn set(&self) -> Arc<Profile> {
+        Arc::clone(&locked(&self.profile))
     }
 
+    /// The profile as it serves the next request.
     fn behaviour(&self) -> Arc<Profile> {
-        locked(&self.next).pop_front().unwrap_or_else(|| Arc::clone(&locked(&self.profile)))
+        let next = locked(&self.next).pop_front();
+        next.unwrap_or_else(|| self.set())
     }
 }
 
 impl House {
-    fn new(seed: u64, profiles: Vec<Profile>) -> Self {
-        let rooms = profiles.into_iter().map(|p| (p.name.clone(), Room::new(p))).collect();
-        Self { seed, asked: AtomicU64::new(0), rooms: RwLock::new(rooms) }
+    fn new(seed: u64, keep_times: bool, profiles: Vec<Profile>) -> Self {
+        let house = Self { seed, keep_times, asked: AtomicU64::new(0), rooms: RwLock::default() };
+        profiles.into_iter().for_each(|profile| house.set(profile));
+        house
     }
 
     fn room(&self, name: &str) -> Arc<Room> {
@@ -158,7 +205,11 @@ impl House {
             return Arc::clone(room);
         }
         let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
-        let healthy = || Room::new(Profile { name: name.to_owned(), ..Profile::default() });
+        let healthy = || {
+            let profile = Arc::new(Profile { name: name.to_owned(), ..Profile::default() });
+            let counts = Arc::new(Counts::new(self.keep_times));
+            Arc::new(Room { name: name.to_owned(), profile: Mutex::new(profile), next: Mutex::default(), counts })
+        };
         Arc::clone(rooms.entry(name.to_owned()).or_insert_with(healthy))
     }
 
@@ -175,9 +226,41 @@ impl House {
         self.room(name).counts.read()
     }
 
-    fn draw(&self) -> Draw {
+    /// Finds who serves a request to a profile in a tier.
+    fn seat(&self, name: &str, asked: Option<&str>) -> Seat {
+        let entrance = self.room(name);
+        let set = entrance.set();
+        let server = tier::server(&set, asked);
+        let (room, profile) = match &server {
+            Server::Itself => (Arc::clone(&entrance), entrance.behaviour()),
+            Server::Other(other) => {
+                let room = self.room(other);
+                let profile = room.behaviour();
+                (room, profile)
+            }
+            // A scripted behaviour is for a request that is served.
+            Server::Nobody => (entrance, Arc::clone(&set)),
+        };
+        let tier = tier::met(&set, &server, &profile, asked);
+        Seat { room, profile, tier }
+    }
+
+    /// What a request draws from: its trace where it belongs to one, else its place in the order of all requests.
+    fn draw(&self, profile: &str, trace_id: Option<&str>) -> Draw {
+        if let Some(trace_id) = trace_id {
+            return Draw::of(self.seed, profile, trace_id);
+        }
         Draw::new(self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(self.asked.fetch_add(1, Relaxed)))
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does, so that a vendor can come back to its port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, house: Arc<House>) {
@@ -188,18 +271,17 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, house: Arc<Hous
             continue;
         };
         let _ = stream.set_nodelay(true);
-        tokio::spawn(greet(stream, tls.clone(), Arc::clone(&house)));
+        // One task for each, and not one for both: the state of a handshake is three times that of a conversation.
+        match &tls {
+            None => tokio::spawn(talk(stream, Arc::clone(&house))),
+            Some(tls) => tokio::spawn(greet(stream, tls.clone(), Arc::clone(&house))),
+        };
     }
 }
 
-async fn greet(stream: TcpStream, tls: Option<TlsAcceptor>, house: Arc<House>) {
-    match tls {
-        None => talk(stream, house).await,
-        Some(tls) => {
-            if let Ok(stream) = tls.accept(stream).await {
-                talk(stream, house).await;
-            }
-        }
+async fn greet(stream: TcpStream, tls: TlsAcceptor, house: Arc<House>) {
+    if let Ok(stream) = tls.accept(stream).await {
+        talk(stream, house).await;
     }
 }
 
@@ -221,6 +303,13 @@ async fn serve(house: Arc<House>, request: Request<Incoming>) -> io::Result<Resp
         return Ok(control(&house, rest, &request));
     }
     let (name, rest) = below.split_at(below.find('/').unwrap_or(below.len()));
-    let room = house.room(name);
-    service::answer(room.behaviour(), Arc::clone(&room.counts), house.draw(), rest, request.map(Bytes::from)).await
+    let request = request.map(Bytes::from);
+    let dialect = Dialect::at(rest);
+    let asked = Asked::read(dialect, request.body());
+    let tier = asked.as_ref().ok().and_then(|asked| asked.tier.as_deref());
+    let Seat { room, profile, tier } = house.seat(name, tier);
+    let trace_id = trace_id(request.headers()).map(str::to_owned);
+    let draw = house.draw(&room.name, trace_id.as_deref());
+    let counts = Arc::clone(&room.counts);
+    service::answer(Visit { profile, counts, tier, dialect, asked, trace_id, draw }, rest, request).await
 }

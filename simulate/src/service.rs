@@ -1,51 +1,58 @@
 //! One request to a profile: how it goes right, and how it goes wrong.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::Frame;
-use serde_json::Value;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 
-use crate::answer::Answer;
 use crate::asked::{Asked, Dialect};
 use crate::draw::Draw;
+use crate::fate::Foreseen;
+use crate::play::{Body, cut, full, pause, play, play_at_once};
 use crate::profile::{Fault, Profile};
 use crate::seen::{self, Counts, Ending};
+use crate::speech::Speech;
+use crate::tier::Tier;
 use crate::{anthropic, native, openai};
 
-pub(crate) type Body = BoxBody<Bytes, io::Error>;
-
-/// A streamed answer in three parts.
-pub(crate) struct Events {
-    pub(crate) opening: Vec<String>,
-    pub(crate) content: Vec<String>,
-    pub(crate) closing: Vec<String>,
+/// A request that has come, and where it is served.
+pub(crate) struct Visit {
+    /// The behaviour of the profile that serves it.
+    pub(crate) profile: Arc<Profile>,
+    /// What that profile counts.
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) tier: Tier,
+    pub(crate) dialect: Dialect,
+    /// What it asks for, or what a vendor says against it.
+    pub(crate) asked: Result<Asked, String>,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) draw: Draw,
 }
 
-/// Answers one request under a profile. An error closes the connection without an answer.
-pub(crate) async fn answer(
-    profile: Arc<Profile>,
-    counts: Arc<Counts>,
-    mut draw: Draw,
-    path: &str,
-    request: Request<Bytes>,
-) -> io::Result<Response<Body>> {
-    counts.came(Some(keep(path, &request)));
-    let mut ending = Ending::new(Arc::clone(&counts));
-    let dialect = if path.starts_with("/v1/messages") { Dialect::Anthropic } else { Dialect::OpenAi };
-    let asked = Asked::read(dialect, request.body());
-    if let Ok(asked) = &asked {
+/// What comes back once the wait before the head is over.
+enum Plan {
+    /// This, at no charge.
+    Refuse(Response<Body>),
+    /// This.
+    Give(Response<Body>),
+    /// An answer.
+    Say(Box<Speech>),
+}
+
+/// Answers one request. An error closes the connection without an answer.
+pub(crate) async fn answer(mut visit: Visit, path: &str, request: Request<Bytes>) -> io::Result<Response<Body>> {
+    let drawn = Foreseen::draw(&visit.profile, &mut visit.draw);
+    visit.counts.came(keep(path, &request), visit.trace_id.as_deref(), drawn);
+    let mut ending = Ending::new(Arc::clone(&visit.counts), visit.trace_id.take());
+    if let Ok(asked) = &visit.asked {
         ending.reads(asked.prompt_tokens);
     }
-    pause(profile.latency.draw(&mut draw)).await;
+    let profile = Arc::clone(&visit.profile);
+    let plan = plan(visit, drawn, path, &request);
+    // It may wait for long beside thousands of others, and has no need of its bytes.
+    drop(request);
+    pause(drawn.latency).await;
     match &profile.fault {
         Fault::AcceptAndHang => std::future::pending().await,
         Fault::CutBeforeHead => {
@@ -54,26 +61,61 @@ pub(crate) async fn answer(
         }
         _ => {}
     }
-    if let Some(refused) = refuse(&profile, dialect, path, &request, &mut draw) {
-        ending.gives_up();
-        return Ok(refused);
-    }
-    if let Some((kind, body)) = native::answer(request.method(), path, request.headers(), request.body()) {
-        ending.done();
-        return Ok(head(&profile, 200, kind, Full::new(body).map_err(|never: Infallible| match never {}).boxed()));
-    }
-    let asked = match asked {
-        Ok(asked) => asked,
-        Err(why) => {
+    match plan {
+        Plan::Refuse(response) => {
             ending.gives_up();
-            return Ok(error(&profile, dialect, 400, &why));
+            Ok(response)
         }
-    };
-    let said = Answer::to(&asked, &profile, &mut draw);
-    if asked.stream {
-        return Ok(streamed(&profile, &asked, &said, draw, ending));
+        Plan::Give(response) => {
+            ending.done();
+            Ok(response)
+        }
+        Plan::Say(speech) => Ok(say(&profile, *speech, ending).await),
     }
-    whole(&profile, &asked, &said, ending)
+}
+
+fn plan(visit: Visit, drawn: Foreseen, path: &str, request: &Request<Bytes>) -> Plan {
+    let Visit { profile, tier, dialect, asked, draw, .. } = visit;
+    let native = native::answer(request.method(), path, request.headers(), request.body());
+    if native.is_none() && !matches!(path, "/v1/chat/completions" | "/v1/messages") {
+        return Plan::Refuse(error(&profile, dialect, 404, "Unknown request URL"));
+    }
+    let tier = match tier {
+        _ if !is_let_in(&profile, dialect, request.headers()) => {
+            return Plan::Refuse(error(&profile, dialect, 401, "Incorrect API key provided"));
+        }
+        Tier::Refused(word) => return Plan::Refuse(json(&profile, 400, openai::no_such_tier(&word).to_string())),
+        Tier::Served(tier) => tier,
+    };
+    if let Some(refused) = refuse(&profile, dialect, request.headers(), drawn) {
+        return Plan::Refuse(refused);
+    }
+    if let Some((kind, body)) = native {
+        return Plan::Give(head(&profile, 200, kind, full(body)));
+    }
+    match asked {
+        Ok(mut asked) => {
+            if !profile.echo {
+                // It may be long, and an echo alone says it again.
+                asked.last_text = String::new();
+            }
+            Plan::Say(Box::new(Speech { profile, asked: Box::new(asked), tier, draw, wait: drawn.ttft }))
+        }
+        Err(why) => Plan::Refuse(error(&profile, dialect, 400, &why)),
+    }
+}
+
+/// Sends the head: before the wait for the first content, or after it.
+async fn say(profile: &Profile, mut speech: Speech, ending: Ending) -> Response<Body> {
+    if speech.asked.stream {
+        return head(profile, 200, "text/event-stream; charset=utf-8", play(speech.steps(), ending));
+    }
+    let is_early = profile.early_head || matches!(profile.fault, Fault::HangAfterHead | Fault::CutAfterHead);
+    if !is_early {
+        pause(std::mem::take(&mut speech.wait)).await;
+    }
+    let kind = if profile.fault == Fault::NotJson { "text/html" } else { "application/json" };
+    head(profile, 200, kind, play_at_once(speech.steps(), ending))
 }
 
 fn keep(path: &str, request: &Request<Bytes>) -> seen::Request {
@@ -87,45 +129,45 @@ fn keep(path: &str, request: &Request<Bytes>) -> seen::Request {
     }
 }
 
+fn is_let_in(profile: &Profile, dialect: Dialect, headers: &HeaderMap) -> bool {
+    let shown = match dialect {
+        Dialect::OpenAi => headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()?.strip_prefix("Bearer ")),
+        Dialect::Anthropic => headers.get("x-api-key").and_then(|v| v.to_str().ok()),
+    };
+    profile.require_key.as_deref().is_none_or(|key| shown == Some(key))
+}
+
 /// What a vendor says no to before it looks at the body.
-fn refuse(
-    profile: &Profile,
-    dialect: Dialect,
-    path: &str,
-    request: &Request<Bytes>,
-    draw: &mut Draw,
-) -> Option<Response<Body>> {
-    let is_native = native::answer(request.method(), path, request.headers(), request.body());
-    if is_native.is_none() && !matches!(path, "/v1/chat/completions" | "/v1/messages") {
-        return Some(error(profile, dialect, 404, "Unknown request URL"));
-    }
-    let headers = request.headers();
-    if let Some(key) = &profile.require_key {
-        let shown = match dialect {
-            Dialect::OpenAi => {
-                headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()?.strip_prefix("Bearer "))
-            }
-            Dialect::Anthropic => headers.get("x-api-key").and_then(|v| v.to_str().ok()),
-        };
-        if shown != Some(key) {
-            return Some(error(profile, dialect, 401, "Incorrect API key provided"));
-        }
-    }
+fn refuse(profile: &Profile, dialect: Dialect, headers: &HeaderMap, drawn: Foreseen) -> Option<Response<Body>> {
     if dialect == Dialect::Anthropic && !headers.contains_key("anthropic-version") {
         return Some(error(profile, dialect, 400, "anthropic-version: header is required"));
     }
-    if let Fault::Status { status, retry_after, body } = &profile.fault {
-        let mut response = match body {
-            Some(body) => json(profile, *status, Bytes::from(body.clone())),
-            None => error(profile, dialect, *status, "The simulated vendor says no"),
-        };
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+    match &profile.fault {
+        Fault::Status { status, retry_after, body } => {
+            Some(no(profile, dialect, *status, *retry_after, body.as_deref()))
         }
-        return Some(response);
+        Fault::FlexFull => Some(json(profile, 429, openai::flex_full().to_string())),
+        _ if drawn.fails => Some(error(profile, dialect, profile.error_status, "The simulated vendor is out of luck")),
+        _ => None,
     }
-    let unlucky = profile.errors_per_mille > 0 && draw.between(1, 1000) <= profile.errors_per_mille.into();
-    unlucky.then(|| error(profile, dialect, profile.error_status, "The simulated vendor is out of luck"))
+}
+
+/// The no of a fault.
+fn no(
+    profile: &Profile,
+    dialect: Dialect,
+    status: u16,
+    retry_after: Option<u32>,
+    body: Option<&str>,
+) -> Response<Body> {
+    let mut response = match body {
+        Some(body) => json(profile, status, body.to_owned()),
+        None => error(profile, dialect, status, "The simulated vendor says no"),
+    };
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn error(profile: &Profile, dialect: Dialect, status: u16, message: &str) -> Response<Body> {
@@ -133,12 +175,11 @@ fn error(profile: &Profile, dialect: Dialect, status: u16, message: &str) -> Res
         Dialect::OpenAi => openai::error(status, message),
         Dialect::Anthropic => anthropic::error(status, message),
     };
-    json(profile, status, Bytes::from(body.to_string()))
+    json(profile, status, body.to_string())
 }
 
-fn json(profile: &Profile, status: u16, body: Bytes) -> Response<Body> {
-    let body = Full::new(body).map_err(|never: Infallible| match never {}).boxed();
-    head(profile, status, "application/json", body)
+fn json(profile: &Profile, status: u16, body: String) -> Response<Body> {
+    head(profile, status, "application/json", full(Bytes::from(body)))
 }
 
 fn head(profile: &Profile, status: u16, kind: &'static str, body: Body) -> Response<Body> {
@@ -151,171 +192,4 @@ fn head(profile: &Profile, status: u16, kind: &'static str, body: Body) -> Respo
         }
     }
     response
-}
-
-fn whole(profile: &Profile, asked: &Asked, said: &Answer, mut ending: Ending) -> io::Result<Response<Body>> {
-    let mut body = match asked.dialect {
-        Dialect::OpenAi => openai::whole(asked, said),
-        Dialect::Anthropic => anthropic::whole(asked, said),
-    };
-    if profile.body_bytes > 0 {
-        body["padding"] = Value::from("x".repeat(profile.body_bytes));
-    }
-    let text = body.to_string();
-    let cut_at = text.floor_char_boundary(text.len() / 2);
-    Ok(match profile.fault {
-        Fault::WrongJson => {
-            ending.gives_up();
-            json(profile, 200, Bytes::copy_from_slice(&text.as_bytes()[..cut_at]))
-        }
-        Fault::NotJson => {
-            ending.gives_up();
-            let page = Full::new(Bytes::from_static(b"<html><body>It works!</body></html>"));
-            head(profile, 200, "text/html", page.map_err(|never: Infallible| match never {}).boxed())
-        }
-        Fault::HangAfterHead => {
-            let steps = VecDeque::from([Step::Hang]);
-            head(profile, 200, "application/json", play(steps, ending))
-        }
-        Fault::CutBeforeContent | Fault::CutMidStream { .. } => {
-            let steps = VecDeque::from([Step::Write(text[..cut_at].to_owned()), Step::Cut]);
-            head(profile, 200, "application/json", play(steps, ending))
-        }
-        Fault::Drip { bytes, every_ms } => {
-            ending.says(said.output_tokens());
-            head(profile, 200, "application/json", play(drip(&text, bytes, every_ms), ending))
-        }
-        _ => {
-            ending.says(said.output_tokens());
-            ending.done();
-            json(profile, 200, Bytes::from(text))
-        }
-    })
-}
-
-/// What a body does next.
-enum Step {
-    Write(String),
-    /// A piece of content: so many tokens of it.
-    Say(String, u64),
-    /// So many tokens were said in all.
-    Settle(u64),
-    /// The vendor has failed: nobody pays.
-    GiveUp,
-    Wait(u64),
-    Hang,
-    Cut,
-}
-
-fn streamed(profile: &Profile, asked: &Asked, said: &Answer, mut draw: Draw, ending: Ending) -> Response<Body> {
-    let events = match asked.dialect {
-        Dialect::OpenAi => openai::events(asked, said),
-        Dialect::Anthropic => anthropic::events(asked, said),
-    };
-    let failed = match asked.dialect {
-        Dialect::OpenAi => openai::error_event(),
-        Dialect::Anthropic => anthropic::error_event(),
-    };
-    let ttft = profile.ttft.draw(&mut draw);
-    let pace = if profile.tokens_per_second == 0 { 0 } else { 1000 / u64::from(profile.tokens_per_second) };
-    let Events { opening, content, closing } = events;
-    let write = |texts: Vec<String>| texts.into_iter().map(Step::Write).collect::<Vec<_>>();
-    let paced =
-        |texts: &[String]| texts.iter().flat_map(|t| [Step::Wait(pace), Step::Say(t.clone(), 1)]).collect::<Vec<_>>();
-    let first = |n: u32| &content[..content.len().min(n as usize)];
-    let mut steps = Vec::new();
-    match &profile.fault {
-        Fault::EmptyStream => {}
-        Fault::HangAfterHead => steps.push(Step::Hang),
-        Fault::WrongJson => steps.push(Step::Write("data: {\"id\": \"chatcmpl-1\", \"choi\n\n".into())),
-        Fault::NotJson => steps.push(Step::Write("<html><body>It works!</body></html>\n\n".into())),
-        Fault::FirstEventError => steps.extend([Step::GiveUp, Step::Write(failed)]),
-        Fault::CutBeforeContent => {
-            steps.extend(write(opening));
-            steps.push(Step::Cut);
-        }
-        Fault::CutMidStream { after_events } => {
-            steps.extend(write(opening));
-            steps.extend(paced(first(*after_events)));
-            steps.push(Step::Cut);
-        }
-        Fault::MidStreamError { after_events } => {
-            steps.extend(write(opening));
-            steps.extend(paced(first(*after_events)));
-            steps.extend([Step::GiveUp, Step::Write(failed)]);
-        }
-        Fault::Drip { bytes, every_ms } => {
-            let all = [opening, content, closing].concat().concat();
-            steps.push(Step::Say(String::new(), said.output_tokens()));
-            steps.extend(drip(&all, *bytes, *every_ms));
-        }
-        _ if profile.burst => {
-            steps.push(Step::Say([opening, content, closing].concat().concat(), said.output_tokens()));
-        }
-        _ => {
-            steps.extend(write(opening));
-            steps.push(Step::Wait(ttft));
-            steps.extend(paced(&content));
-            // Thinking and the calls of tools are more or fewer tokens than they are pieces.
-            steps.push(Step::Settle(said.output_tokens()));
-            steps.extend(write(closing));
-        }
-    }
-    head(profile, 200, "text/event-stream; charset=utf-8", play(steps.into(), ending))
-}
-
-fn drip(text: &str, bytes: usize, every_ms: u64) -> VecDeque<Step> {
-    let mut steps = VecDeque::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let at = (1..=rest.len()).find(|at| *at >= bytes.max(1) && rest.is_char_boundary(*at)).unwrap_or(rest.len());
-        steps.push_back(Step::Write(rest[..at].to_owned()));
-        steps.push_back(Step::Wait(every_ms));
-        rest = &rest[at..];
-    }
-    steps
-}
-
-/// A body that takes its steps as it is read; dropped before the last, it counts as cancelled.
-fn play(steps: VecDeque<Step>, ending: Ending) -> Body {
-    let frames = stream::unfold((steps, ending), |(mut steps, mut ending)| async move {
-        loop {
-            match steps.pop_front() {
-                Some(Step::Write(text)) => {
-                    return Some((Ok(Frame::data(Bytes::from(text))), (steps, ending)));
-                }
-                Some(Step::Say(text, tokens)) => {
-                    ending.says(tokens);
-                    if !text.is_empty() {
-                        return Some((Ok(Frame::data(Bytes::from(text))), (steps, ending)));
-                    }
-                }
-                Some(Step::Settle(tokens)) => ending.said(tokens),
-                Some(Step::GiveUp) => ending.gives_up(),
-                Some(Step::Wait(ms)) => pause(ms).await,
-                Some(Step::Hang) => std::future::pending().await,
-                Some(Step::Cut) => {
-                    ending.gives_up();
-                    // What was written must be on its way before the connection breaks.
-                    pause(5).await;
-                    return Some((Err(cut()), (VecDeque::new(), ending)));
-                }
-                None => {
-                    ending.done();
-                    return None;
-                }
-            }
-        }
-    });
-    StreamBody::new(frames).boxed()
-}
-
-fn cut() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "cut, as the profile says")
-}
-
-async fn pause(ms: u64) {
-    if ms > 0 {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
-    }
 }

@@ -1,5 +1,9 @@
 //! The simulated vendors on the wire: each temper is what it says it is.
 
+mod h2;
+mod races;
+mod tiers;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -18,10 +22,15 @@ fn named(name: &str, fault: Fault) -> Profile {
 }
 
 fn open(vendor: &Vendor, method: &str, path: &str, body: &str) -> TcpStream {
+    open_with(vendor, method, path, "", body)
+}
+
+/// With further headers, each with its end of line.
+fn open_with(vendor: &Vendor, method: &str, path: &str, headers: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(vendor.address()).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a deadline");
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nanthropic-version: 2023-06-01\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).expect("it reads");
@@ -32,6 +41,12 @@ fn ask(vendor: &Vendor, method: &str, path: &str, body: &str) -> String {
     let mut all = Vec::new();
     let _ = open(vendor, method, path, body).read_to_end(&mut all);
     String::from_utf8(all).expect("UTF-8")
+}
+
+/// The body of an answer that was not streamed, as JSON.
+fn json(answer: &str) -> serde_json::Value {
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}"))
 }
 
 fn chat(vendor: &Vendor, profile: &str, stream: bool) -> String {
