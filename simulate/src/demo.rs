@@ -16,5 +16,12 @@ pub fn demo_profiles() -> Vec<Profile> {
         Profile { ttft: Distribution::Fixed(1500), ..named("slow") },
         failing("cut", Fault::CutMidStream { after_events: 5 }),
         failing("nousage", Fault::NoUsage),
+        Profile {
+            ttft: Distribution::HeavyTail { median: 40, p99: 120 },
+            tiers: [("flex".to_owned(), "race-flex".to_owned())].into(),
+            ..named("race")
+        },
+        // About one in four takes longer than two seconds to begin.
+        Profile { ttft: Distribution::LogNormal { median: 900, p99: 9000, never_per_mille: 0 }, ..named("race-flex") },
     ]
 }
