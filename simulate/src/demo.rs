@@ -21,7 +21,7 @@ pub fn demo_profiles() -> Vec<Profile> {
             tiers: [("flex".to_owned(), "race-flex".to_owned())].into(),
             ..named("race")
         },
-        // About one in four takes longer than two seconds to begin.
+        // About one in five takes longer than two seconds to begin.
         Profile { ttft: Distribution::LogNormal { median: 900, p99: 9000, never_per_mille: 0 }, ..named("race-flex") },
     ]
 }
