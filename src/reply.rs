@@ -121,7 +121,7 @@ impl ErrorReply {
         let message = format!("{}. {}", refusal.message.trim_end_matches('.'), code.remedy());
         let ours = map(json!({
             "param": refusal.param,
-            "code": code.as_str(),
+            "code": refusal.word(),
             "rule": code.rule(),
             "remedy": code.remedy(),
             "doc_url": format!("{ERROR_REFERENCE}#{}", code.as_str()),

@@ -19,6 +19,8 @@ pub(crate) static VENDOR: Vendor = Vendor {
     limits: &[],
     // A bad key is a 400.
     credential_errors: &["API_KEY_INVALID", "API key not valid", "API key expired"],
+    // The time-out of google-genai's clients, which they send on.
+    server_timeout: Some("x-server-timeout"),
     money_errors: &["billing account", "prepayment credits are depleted"],
     ..OPENAI_LIKE
 };

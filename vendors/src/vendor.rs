@@ -43,6 +43,11 @@ pub struct Vendor {
     pub money_errors: &'static [&'static str],
     /// The same where it lacks a feature, under a status that would be worth another try.
     pub feature_errors: &'static [&'static str],
+    /// The same where it does not sell this model at the tier that was asked for.
+    pub tier_errors: &'static [&'static str],
+    /// The header that says for how many seconds an answer is waited for: an attempt that is called off
+    /// ends there too.
+    pub server_timeout: Option<&'static str>,
 }
 
 /// How a vendor is shown its credential.
@@ -93,6 +98,8 @@ pub(crate) const OPENAI_LIKE: Vendor = Vendor {
     credential_errors: &["invalid_api_key"],
     money_errors: &["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"],
     feature_errors: &[],
+    tier_errors: &["invalid_service_tier", "service_tier", "service tier", "serviceTier"],
+    server_timeout: None,
 };
 
 /// Whoever speaks Responses, and nothing is known of.
@@ -149,6 +156,13 @@ impl Vendor {
     #[must_use]
     pub fn lacks_feature(&self, error: &VendorError) -> bool {
         says(error, self.feature_errors)
+    }
+
+    /// Whether the vendor does not sell this model at the tier that was asked for.
+    #[must_use]
+    pub fn lacks_tier(&self, status: u16, error: &VendorError) -> bool {
+        let holds = |text: &str| self.tier_errors.iter().any(|word| text.contains(word));
+        status == 400 && (error.code.as_deref().is_some_and(holds) || holds(&error.message))
     }
 }
 

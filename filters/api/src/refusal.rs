@@ -16,13 +16,15 @@ pub struct Refusal {
     pub param: Option<Cow<'static, str>>,
     /// When to try again.
     pub retry_after: Option<Duration>,
+    /// The vendor that lacks it, where the code is one of those that name it.
+    pub vendor: Option<&'static str>,
 }
 
 impl Refusal {
     /// A refusal with this code and sentence.
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), param: None, retry_after: None }
+        Self { code, message: message.into(), param: None, retry_after: None, vendor: None }
     }
 
     /// Names the member or header at fault.
@@ -30,6 +32,22 @@ impl Refusal {
     pub fn at(mut self, param: impl Into<Cow<'static, str>>) -> Self {
         self.param = Some(param.into());
         self
+    }
+
+    /// Names the vendor that lacks it.
+    #[must_use]
+    pub fn of_vendor(mut self, vendor: &'static str) -> Self {
+        self.vendor = Some(vendor);
+        self
+    }
+
+    /// The `code` that the client is told: `auto_unsupported_for_gemini` where a vendor is named.
+    #[must_use]
+    pub fn word(&self) -> Cow<'static, str> {
+        match self.vendor {
+            Some(vendor) => Cow::Owned(format!("{}_for_{}", self.code.as_str(), vendor.replace('-', "_"))),
+            None => Cow::Borrowed(self.code.as_str()),
+        }
     }
 
     /// Says when to try again.
@@ -193,6 +211,30 @@ codes! {
     Unsupported = "unsupported", 400, InvalidRequest,
         "What is asked must exist at the vendor that serves the model.",
         "Leave out the member that the message names, or choose another model.";
+    /// The request does not say how soon its answer must start, and must.
+    MissingStartWithin = "missing_start_within", 400, InvalidRequest,
+        "Where a tenant or the operator requires it, each request says how soon its answer must start.",
+        "Send `start_within` in the body, or `x-tollgate-start-within`: `default`, `priority`, `auto`, or a time such as `30s`.";
+    /// The vendor has no `auto`. The code that is sent names it: `auto_unsupported_for_gemini`.
+    AutoUnsupported = "auto_unsupported", 400, InvalidRequest,
+        "`start_within: auto` leaves the tier to the vendor's account settings, where the vendor has such; the vendor's name follows the code.",
+        "Ask for `default`, `priority` or a time, or for a model of another vendor.";
+    /// The vendor has no `priority`. The code that is sent names it.
+    PriorityUnsupported = "priority_unsupported", 400, InvalidRequest,
+        "`start_within: priority` exists at vendors that sell a priority tier; the vendor's name follows the code.",
+        "Ask for `default` or `auto`, or for a model of another vendor.";
+    /// The vendor has no flex tier. The code that is sent names it: `flex_unsupported_for_anthropic`.
+    FlexUnsupported = "flex_unsupported", 400, InvalidRequest,
+        "A time in `start_within` needs a vendor with a flex tier; the vendor's name follows the code.",
+        "Ask for `default`, or for a model of another vendor.";
+    /// The vendor has a flex tier, but not for this model.
+    ModelNotFlexCapable = "model_not_flex_capable", 400, InvalidRequest,
+        "A time in `start_within` needs a model that the catalogue lists at the flex tier.",
+        "Ask for `default`, for another model, or have the operator add the model's flex price to the catalogue.";
+    /// No endpoint is cheap enough.
+    MaxCostExceeded = "max_cost_exceeded", 400, InvalidRequest,
+        "What a request may cost at most is no more than `x-tollgate-max-cost-usd` allows.",
+        "Allow more, send less, or ask for a lower `max_tokens`.";
     /// The audit log has no record under that name.
     RecordNotFound = "record_not_found", 404, NotFound,
         "A key sees the records of its own tenant, as far as they are signed.",
@@ -223,8 +265,8 @@ codes! {
         "Try again after `retry-after`; the message says what each endpoint said.";
     /// The whole request took too long.
     DeadlineExceeded = "deadline_exceeded", 504, Api,
-        "An answer begins within `timeouts.total`.",
-        "Try again, ask for less, or ask the operator to raise `timeouts.total`.";
+        "An answer begins within `timeouts.total`, and within `x-tollgate-max-latency-ms` where a request sets that.",
+        "Try again, ask for less, allow more time, or ask the operator to raise `timeouts.total`.";
     /// The answer was cut off by the upstream after it had begun.
     UpstreamCut = "upstream_cut", 502, Api,
         "An answer that has begun is finished, or its end is marked as an error.",
