@@ -41,6 +41,8 @@ pub(crate) struct Try<'a> {
     pub(crate) call: &'a Call,
     /// Whether filters look at events: then even a same-dialect stream is decoded.
     pub(crate) decode: bool,
+    /// How long the head, and of a stream the first content, are waited for.
+    pub(crate) first_byte: Duration,
     /// When the whole request must be over.
     pub(crate) deadline: Instant,
 }
@@ -68,8 +70,7 @@ pub(crate) type Watch<'a> = dyn FnMut(&mut Event) + Send + 'a;
 
 /// Tries.
 pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begun, Fail> {
-    let timeouts = &what.endpoint.timeouts;
-    let left = what.deadline.saturating_duration_since(Instant::now());
+    let first_byte = what.first_byte;
     let (call, decode) = (what.call, what.decode);
     let (endpoint, id, deadline) = (what.endpoint, what.id, what.deadline);
     let own = what.own.clone();
@@ -97,7 +98,7 @@ pub(crate) async fn attempt(what: Try<'_>, watch: &mut Watch<'_>) -> Result<Begu
         // Nor need a whole answer carry the size of a stream's.
         Box::pin(first_content(wire, endpoint, own, (call, decode), id, watch)).await.map(Ok)
     });
-    let begun = timeout(timeouts.first_byte.min(left), trying).await.map_err(|_| Fail::FirstByteTimeout)??;
+    let begun = timeout(first_byte, trying).await.map_err(|_| Fail::FirstByteTimeout)??;
     match begun {
         Ok(stream) => Ok(Begun::Stream(Box::new(stream))),
         Err(wire) => whole(wire, endpoint, call.surface, deadline).await.map(Begun::Whole),

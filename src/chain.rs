@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use prometheus::Histogram;
@@ -28,9 +28,24 @@ pub(crate) struct Chain {
     sees_events: bool,
 }
 
-/// What the filters keep between the hooks of one exchange, one slot each.
+/// What the filters keep between the hooks of one exchange, one slot each. Attempts that run side by side
+/// share it.
 #[derive(Default)]
-pub(crate) struct States(SmallVec<[Box<dyn Any + Send + Sync>; 2]>);
+pub(crate) struct States(Mutex<Slots>);
+
+type Slots = SmallVec<[Box<dyn Any + Send + Sync>; 2]>;
+
+impl States {
+    /// For whoever has it alone: no lock is taken.
+    fn alone(&mut self) -> &mut Slots {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A filter that panics leaves its own slot as it is, and those of others.
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Chain {
     /// Puts the filters in order of their slots; within a slot, as configuration lists them.
@@ -68,12 +83,12 @@ impl Chain {
 
     /// Fresh state for a new exchange.
     pub(crate) fn states(&self) -> States {
-        States(self.links.iter().map(|l| l.filter.state()).collect())
+        States(Mutex::new(self.links.iter().map(|l| l.filter.state()).collect()))
     }
 
     /// Runs `on_request` of the filters in this slot, until one answers or refuses.
     pub(crate) async fn on_request(&self, slot: Slot, exchange: &mut Exchange, states: &mut States) -> Verdict {
-        for (link, state) in self.links.iter().zip(&mut states.0).filter(|(l, _)| l.slot == slot) {
+        for (link, state) in self.links.iter().zip(states.alone()).filter(|(l, _)| l.slot == slot) {
             let began = Instant::now();
             let verdict = link.filter.on_request(exchange, state.as_mut()).await;
             link.on_request.observe(began.elapsed().as_secs_f64());
@@ -88,10 +103,10 @@ impl Chain {
     pub(crate) fn on_attempt(
         &self,
         exchange: &Exchange,
-        states: &mut States,
+        states: &States,
         attempt: &mut AttemptHead<'_>,
     ) -> Result<(), Veto> {
-        for (link, state) in self.links.iter().zip(&mut states.0).filter(|(l, _)| l.slot <= Slot::BeforeAttempt) {
+        for (link, state) in self.links.iter().zip(&mut *states.lock()).filter(|(l, _)| l.slot <= Slot::BeforeAttempt) {
             let began = Instant::now();
             let outcome = link.filter.on_attempt(exchange, state.as_mut(), attempt);
             link.on_attempt.observe(began.elapsed().as_secs_f64());
@@ -101,9 +116,12 @@ impl Chain {
     }
 
     /// Shows one piece of the answer to the filters that asked to see them.
-    pub(crate) fn on_event(&self, exchange: &Exchange, states: &mut States, event: &mut Event) {
+    pub(crate) fn on_event(&self, exchange: &Exchange, states: &States, event: &mut Event) {
+        if !self.sees_events {
+            return;
+        }
         let seeing = |l: &Link| l.filter.sees_events() && l.slot <= Slot::OnEvent;
-        for (link, state) in self.links.iter().zip(&mut states.0).filter(|(l, _)| seeing(l)) {
+        for (link, state) in self.links.iter().zip(&mut *states.lock()).filter(|(l, _)| seeing(l)) {
             let began = Instant::now();
             link.filter.on_event(exchange, state.as_mut(), event);
             link.on_event.observe(began.elapsed().as_secs_f64());
@@ -113,7 +131,7 @@ impl Chain {
     /// Tells every filter the end, also one that has panicked before: a panic here stays here, for
     /// this runs while another one may be unwinding.
     pub(crate) fn on_finish(&self, exchange: &Exchange, states: &mut States, finish: &Finish<'_>) {
-        for (link, state) in self.links.iter().zip(&mut states.0) {
+        for (link, state) in self.links.iter().zip(states.alone()) {
             let began = Instant::now();
             let told = catch_unwind(AssertUnwindSafe(|| link.filter.on_finish(exchange, state.as_mut(), finish)));
             link.on_finish.observe(began.elapsed().as_secs_f64());

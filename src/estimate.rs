@@ -38,10 +38,20 @@ pub(crate) async fn completed(tally: &Tally, usage: Usage) -> Usage {
     Usage { input: counted.input, source: UsageSource::Estimated, ..usage }
 }
 
+/// Nobody answered: those that were called off may have read the prompt all the same.
+pub(crate) async fn nobody(tally: &mut Tally) {
+    if tally.has_lost() && tally.usage.is_none() {
+        let prompt = stream(tally, 0).await.prompt();
+        tally.metered_nothing(prompt);
+    }
+}
+
 /// The client left while an endpoint was working for it: what it read is owed all the same.
 pub(crate) async fn hang_up(tally: &mut Tally) {
     let Some(endpoint) = tally.left_behind() else { return };
     let usage = match tally.worst() {
+        // In a race nobody had begun to answer: they have read, and that is all.
+        Some(_) if tally.race.is_some() => stream(tally, 0).await,
         Some(worst) => worst,
         None => stream(tally, 0).await,
     };
@@ -56,7 +66,7 @@ fn messages(tally: &Tally) -> Bytes {
 
 /// The tokenizer of the model that was asked last.
 fn encoding(tally: &Tally) -> Encoding {
-    tally.tried.last().map_or_else(Encoding::default, |tried| Encoding::of_model(&tried.endpoint.model))
+    tally.leg.tried.last().map_or_else(Encoding::default, |tried| Encoding::of_model(&tried.endpoint.model))
 }
 
 fn estimated(encoding: Encoding, messages: &[u8], output: u64) -> Usage {

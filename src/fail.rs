@@ -39,6 +39,8 @@ pub(crate) enum Fail {
     Nowhere,
     /// The tenant's own credential cannot be opened.
     Sealed,
+    /// Even its fastest answers take this long, and there is not so much time.
+    TooLate(Duration),
 }
 
 /// Whom a refusing vendor finds at fault.
@@ -79,10 +81,13 @@ pub(crate) enum FailKind {
     Unsupported,
     Sealed,
     HungUp,
+    /// Another one was faster, or took its place.
+    Lost,
+    TooLate,
 }
 
 impl FailKind {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Connect,
         Self::Tls,
         Self::FirstByteTimeout,
@@ -96,6 +101,8 @@ impl FailKind {
         Self::Unsupported,
         Self::Sealed,
         Self::HungUp,
+        Self::Lost,
+        Self::TooLate,
     ];
 
     /// The word in headers, logs and metrics.
@@ -114,6 +121,8 @@ impl FailKind {
             Self::Unsupported => "unsupported",
             Self::Sealed => "sealed",
             Self::HungUp => "hung_up",
+            Self::Lost => "lost",
+            Self::TooLate => "too_late",
         }
     }
 }
@@ -134,6 +143,7 @@ impl Fail {
             Self::Vetoed(_) => FailKind::Vetoed,
             Self::Unsayable(_) | Self::Nowhere => FailKind::Unsupported,
             Self::Sealed => FailKind::Sealed,
+            Self::TooLate(_) => FailKind::TooLate,
         }
     }
 
@@ -159,6 +169,7 @@ impl Fail {
             Self::Unsayable(refusal) => refusal.message.to_string(),
             Self::Nowhere => "it has nothing for requests of this surface".to_owned(),
             Self::Sealed => "your own credential for it cannot be opened".to_owned(),
+            Self::TooLate(soonest) => format!("its fastest answers take {} ms, which is too long", soonest.as_millis()),
         }
     }
 
@@ -175,7 +186,7 @@ impl Fail {
         match self {
             Self::Status { verdict: Verdict::Lacking, .. } => false,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 498 | 500..),
-            Self::Vetoed(_) | Self::Unsayable(_) | Self::Nowhere | Self::Sealed => false,
+            Self::Vetoed(_) | Self::Unsayable(_) | Self::Nowhere | Self::Sealed | Self::TooLate(_) => false,
             _ => true,
         }
     }

@@ -14,9 +14,10 @@ use pingora::utils::tls::WrappedX509;
 use secrecy::ExposeSecret;
 use tollgate_audit::Audit;
 use tollgate_classify::Classify;
-use tollgate_conf::{BaseUrl, Config, Match, Provider, Server, Timeouts};
+use tollgate_conf::{BaseUrl, Config, Deadlines, Match, Provider, Server, Timeouts};
 use tollgate_limit::{AddressGuard, AddressLimits, FloodGuard};
 use tollgate_meter::Catalogue;
+use tollgate_race::{Quota, RestPolicy};
 
 use crate::books::Books;
 use crate::certificates;
@@ -24,7 +25,7 @@ use crate::chain::Chain;
 use crate::endpoint::{Endpoint, Parts, Site};
 use crate::filters::Filters;
 use crate::handles::ModelMetrics;
-use crate::health::{Health, Policy};
+use crate::health::Policy;
 use crate::ledger::Terms;
 use crate::metrics::Metrics;
 
@@ -34,6 +35,9 @@ pub(crate) struct Live {
     pub(crate) timeouts: Timeouts,
     /// How requests are held to budgets, and what is asked on top.
     pub(crate) terms: Terms,
+    /// How requests meet deadlines, and when flex is left alone.
+    pub(crate) deadlines: Deadlines,
+    pub(crate) rests: RestPolicy,
     pub(crate) flood: Option<FloodGuard>,
     pub(crate) addresses: Option<AddressGuard>,
     pub(crate) requests_per_minute_per_ip: Option<NonZeroU32>,
@@ -68,6 +72,15 @@ pub(crate) struct Route {
     pub(crate) matches: Match,
     pub(crate) classify: bool,
     pub(crate) candidates: Vec<Arc<Endpoint>>,
+    pub(crate) hedge: Option<Hedge>,
+}
+
+/// How many of a route's requests may be asked twice.
+pub(crate) struct Hedge {
+    /// For each request, in millionths of a hedge.
+    pub(crate) extra_millionths: u32,
+    /// What of that has not been used; survives reloads.
+    pub(crate) quota: Arc<Quota>,
 }
 
 impl Live {
@@ -90,11 +103,21 @@ impl Live {
                 matches: r.matches.clone(),
                 classify: r.classify,
                 candidates: pick(&r.candidates),
+                hedge: r.hedge.map(|hedge| Hedge {
+                    extra_millionths: hedge.extra_millionths,
+                    quota: before.and_then(|b| b.quota(&r.name)).unwrap_or_default(),
+                }),
             })
             .collect();
         let chain = chain(config, filters, metrics)?;
         Ok(Self {
             terms: Terms { budgets: config.budgets, fees: config.fees },
+            deadlines: config.deadlines,
+            rests: RestPolicy {
+                refused: config.deadlines.flex_rest,
+                stalls: config.deadlines.flex_stalls,
+                stalled: config.deadlines.flex_stalled_rest,
+            },
             books,
             flood: flood(config, before),
             addresses: addresses(config, before),
@@ -115,6 +138,12 @@ impl Live {
 }
 
 impl Live {
+    /// What a route's hedges have left.
+    fn quota(&self, route: &str) -> Option<Arc<Quota>> {
+        let route = self.routes.iter().find(|r| &*r.name == route)?;
+        route.hedge.as_ref().map(|hedge| Arc::clone(&hedge.quota))
+    }
+
     /// The places of a model, by its public name or as `provider/model`.
     pub(crate) fn places_of(&self, asked: &str) -> impl Iterator<Item = &Arc<Endpoint>> {
         let model = self.models.get(asked);
@@ -128,7 +157,7 @@ fn endpoints(config: &Config, metrics: &Metrics, before: Option<&Live>) -> anyho
     let trusted = config.providers.iter().map(trusted).collect::<anyhow::Result<Vec<_>>>()?;
     let build = |e: &tollgate_conf::Endpoint| {
         let provider = &config.providers[e.provider];
-        let health = before.and_then(|b| b.endpoints.iter().find(|old| old.name == e.name));
+        let old = before.and_then(|b| b.endpoints.iter().find(|old| old.name == e.name));
         let parts = Parts {
             name: Arc::clone(&e.name),
             provider: Arc::clone(&provider.name),
@@ -136,7 +165,10 @@ fn endpoints(config: &Config, metrics: &Metrics, before: Option<&Live>) -> anyho
             timeouts: e.timeouts,
             prices: entry(&config.catalogue, &e.price_as).and_then(|entry| entry.prices.clone()),
             max_output: entry(&config.catalogue, &e.price_as).and_then(|entry| entry.max_output),
-            health: health.map_or_else(|| Arc::new(Health::default()), |old| Arc::clone(&old.health)),
+            first_content: entry(&config.catalogue, &e.price_as).and_then(|entry| entry.first_content),
+            health: old.map_or_else(Arc::default, |old| Arc::clone(&old.health)),
+            lately: old.map_or_else(Arc::default, |old| Arc::clone(&old.lately)),
+            flex: old.map_or_else(Arc::default, |old| Arc::clone(&old.flex)),
             policy,
             metrics: metrics.endpoint(&e.name, &provider.name),
         };
@@ -162,7 +194,10 @@ fn natives(
             timeouts: provider.timeouts,
             prices: None,
             max_output: None,
-            health: old.map_or_else(|| Arc::new(Health::default()), |old| Arc::clone(&old.health)),
+            first_content: None,
+            health: old.map_or_else(Arc::default, |old| Arc::clone(&old.health)),
+            lately: old.map_or_else(Arc::default, |old| Arc::clone(&old.lately)),
+            flex: Arc::default(),
             policy: policy(config),
             metrics: metrics.endpoint(&provider.name, &provider.name),
         };

@@ -20,6 +20,7 @@ use crate::gateway::{Gateway, draw_request_id};
 use crate::identify::identify;
 use crate::live::Live;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
+use crate::deadlines::Wishes;
 use crate::plan::{self, Plan};
 use crate::reading::read;
 use crate::reply::{self, Envelope, ErrorReply};
@@ -71,12 +72,14 @@ async fn travel(gateway: &Arc<Gateway>, address: Address, session: &mut Session,
     let exchange = classify(exchange, &live).await;
     let exchange = filter(Slot::AfterClassify, exchange, &live, tally).await?;
     let exchange = tally.keep(exchange);
-    let mut plan = plan::choose(&live, exchange)?.permitted(&holder, &exchange.call.model, &state)?;
-    tally.planned(&plan);
+    let wishes = Wishes::of(&exchange.call, &session.req_header().headers, &state, &live.deadlines)?;
+    let plan = plan::choose(&live, exchange)?.permitted(&holder, &exchange.call.model, &state)?;
+    let mut plan = plan.paced(&wishes, exchange.call.surface)?.within_cost(&wishes, &exchange.call, &live.terms)?;
+    tally.paced(&plan, wishes);
     hold(tally, &holder, &state, &mut plan, session).await?;
     tally.begin(&plan).await?;
     let trace = Trace::of(session.req_header());
-    let drain = tally.drain();
+    let drain = tally.drain(&plan);
     let wait = Box::pin(first_to_answer(&gateway.pools, &plan, tally, &trace));
     match while_listening(session, wait, drain).await? {
         Heard::Here(answering) => deliver(answering, session, tally).await,
@@ -239,6 +242,7 @@ pub(crate) async fn say_why(end: End, session: &mut Session, tally: &mut Tally) 
             (ErrorReply::of_vendor(status, &error, envelope), Outcome::Failed)
         }
     };
+    estimate::nobody(tally).await;
     tally.close(outcome, reply.status);
     tally.trail.sends(&reply.body);
     // A "no" goes out even where the log has failed: it says nothing that needs a record.

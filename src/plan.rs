@@ -8,7 +8,8 @@ use tollgate_api::{Call, Code, Exchange, Label, Refusal};
 
 use crate::accounts::{Holder, Own, TenantState};
 use crate::endpoint::Endpoint;
-use crate::live::{Live, Model, Route};
+use crate::live::{Hedge, Live, Model, Route};
+use crate::deadlines::Pace;
 
 /// The endpoints to try, in order. Never empty.
 pub(crate) struct Plan<'a> {
@@ -16,6 +17,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) why: Why<'a>,
     /// For metrics: the public model.
     pub(crate) model: Option<&'a Arc<Model>>,
+    /// How the candidates are asked.
+    pub(crate) pace: Pace,
+    /// The output that the client's own bound on the cost leaves.
+    pub(crate) cap: Option<u64>,
     candidates: SmallVec<[Candidate<'a>; 4]>,
 }
 
@@ -24,6 +29,8 @@ pub(crate) struct Candidate<'a> {
     operators: &'a Arc<Endpoint>,
     /// The tenant's own credential, and the endpoint as it reaches it.
     own: Option<(Arc<Own>, Arc<Endpoint>)>,
+    /// Whether its flex tier is to be tried.
+    is_flex: bool,
 }
 
 impl Candidate<'_> {
@@ -58,6 +65,35 @@ impl<'a> Plan<'a> {
         self.candidates.iter()
     }
 
+    /// The first of them.
+    pub(crate) fn first(&self) -> &Candidate<'a> {
+        &self.candidates[0]
+    }
+
+    /// The one whose flex tier is tried, if it is still among them.
+    pub(crate) fn flex(&self) -> Option<&Candidate<'a>> {
+        self.candidates.iter().find(|candidate| candidate.is_flex)
+    }
+
+    /// Chooses the first for which this holds to have its flex tier tried. Whether there is one.
+    pub(crate) fn mark_flex(&mut self, can: impl Fn(&Candidate<'a>) -> bool) -> bool {
+        let found = self.candidates.iter_mut().find(|candidate| can(candidate));
+        found.map(|candidate| candidate.is_flex = true).is_some()
+    }
+
+    /// The hedge of its route, where it has one.
+    pub(crate) fn hedge(&self) -> Option<&'a Hedge> {
+        match self.why {
+            Why::Route(route) => route.hedge.as_ref(),
+            Why::Model(_) | Why::Pinned => None,
+        }
+    }
+
+    /// Whether two attempts may be out at once, so that the prompt may be paid for twice.
+    pub(crate) fn may_ask_twice(&self) -> bool {
+        matches!(self.pace, Pace::Race { .. }) || self.hedge().is_some()
+    }
+
     /// Keeps those for which this holds. Where none is left, the plan stays as it was and must not be used.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Candidate<'a>) -> bool) -> Result<(), NoneLeft> {
         if !self.candidates.iter().any(&mut keep) {
@@ -69,13 +105,14 @@ impl<'a> Plan<'a> {
 
     /// One place alone.
     pub(crate) fn only(place: &'a Arc<Endpoint>) -> Self {
-        let candidates = SmallVec::from_iter([Candidate { operators: place, own: None }]);
-        Self { why: Why::Pinned, model: None, candidates }
+        let candidates = SmallVec::from_iter([Candidate { operators: place, own: None, is_flex: false }]);
+        Self { why: Why::Pinned, model: None, pace: Pace::AsItComes, cap: None, candidates }
     }
 
     fn of(why: Why<'a>, model: Option<&'a Arc<Model>>, all: impl Iterator<Item = &'a Arc<Endpoint>>) -> Option<Self> {
-        let candidates: SmallVec<_> = all.map(|operators| Candidate { operators, own: None }).collect();
-        (!candidates.is_empty()).then_some(Self { why, model, candidates })
+        let candidate = |operators| Candidate { operators, own: None, is_flex: false };
+        let candidates: SmallVec<_> = all.map(candidate).collect();
+        (!candidates.is_empty()).then_some(Self { why, model, pace: Pace::AsItComes, cap: None, candidates })
     }
 
     /// Leaves what the caller's key and tenant allow, and puts the tenant's own credentials in place of the

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use memchr::memmem;
 use tollgate_api::{Call, Edit, Edits, Exchange, Seal, Surface};
-use tollgate_translate::{Accent, Losses, Upstream, embeddings, splice};
+use tollgate_translate::{Accent, Losses, TierSaid, Upstream, embeddings, splice};
 
 use crate::endpoint::Endpoint;
 use crate::fail::Fail;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
+use crate::deadlines::Asked;
 
 /// A request in an endpoint's words, and what of it could not be said.
 pub(crate) struct Said {
@@ -19,17 +20,22 @@ pub(crate) struct Said {
     pub(crate) dropped: Vec<String>,
 }
 
-/// The request in this endpoint's words. `cap` is the output that money is held for.
-pub(crate) async fn say(endpoint: &Arc<Endpoint>, exchange: &Exchange, cap: Option<u64>) -> Result<Said, Fail> {
+/// The request in this endpoint's words. `cap` is the output that is paid for, `tier` the one to ask for.
+pub(crate) async fn say(
+    endpoint: &Arc<Endpoint>,
+    exchange: &Exchange,
+    cap: Option<u64>,
+    tier: Option<Asked>,
+) -> Result<Said, Fail> {
     let call = &exchange.call;
     let capped = cap.and_then(|cap| capped(endpoint, exchange, cap));
     let edits = capped.as_ref().unwrap_or(&exchange.edits);
     if call.surface == Surface::Embeddings {
         return vectors(endpoint, call, edits);
     }
-    match spliced(endpoint, call, edits) {
+    match spliced(endpoint, call, edits, tier) {
         Some(body) => Ok(Said { body, dropped: Vec::new() }),
-        None => translated(endpoint, call, edits).await,
+        None => translated(endpoint, call, edits, tier).await,
     }
 }
 
@@ -41,7 +47,7 @@ fn vectors(endpoint: &Endpoint, call: &Call, edits: &Edits) -> Result<Said, Fail
 
 /// The client's own bytes with the touched members changed; `None` where the endpoint speaks another dialect,
 /// or the conversation holds what this vendor cannot read.
-fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits) -> Option<Bytes> {
+fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits, tier: Option<Asked>) -> Option<Bytes> {
     if !endpoint.speaks(call.surface) {
         return None;
     }
@@ -57,17 +63,26 @@ fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits) -> Option<Bytes> {
         let older = Edit { member: "max_tokens".into(), value };
         edits.to_mut().extend([older, Edit { member: NEWER_CAP.into(), value: None }]);
     }
+    if let Some(TierSaid::Word(word)) = tier.map(|tier| endpoint.tier_said(call.surface, tier)) {
+        endpoint.dialect(call.surface).ask_tier(word, edits.to_mut());
+    }
     let asks_usage = call.stream && call.surface == Surface::ChatCompletions;
     Some(splice(call, &edits, Some(&endpoint.model), asks_usage))
 }
 
-async fn translated(endpoint: &Endpoint, call: &Call, edits: &Edits) -> Result<Said, Fail> {
+async fn translated(endpoint: &Endpoint, call: &Call, edits: &Edits, tier: Option<Asked>) -> Result<Said, Fail> {
     let (dialect, accent) = (endpoint.dialect(call.surface), endpoint.vendor.accent);
+    // What needs no word is not said.
+    let tier = tier.filter(|tier| matches!(endpoint.tier_said(call.surface, *tier), TierSaid::Word(_)));
+    let tier = tier.map(Asked::to_dialects);
     let said = if call.body.len() < THRESHOLD_BYTES {
-        dialect.request_to(call, edits, &Upstream { model: &endpoint.model, accent })
+        dialect.request_to(call, edits, &Upstream { model: &endpoint.model, accent, tier: tier.as_ref() })
     } else {
         let (call, edits, model) = (call.clone(), edits.clone(), Arc::clone(&endpoint.model));
-        off_worker(move || dialect.request_to(&call, &edits, &Upstream { model: &model, accent })).await
+        let said = move || {
+            dialect.request_to(&call, &edits, &Upstream { model: &model, accent, tier: tier.as_ref() })
+        };
+        off_worker(said).await
     };
     let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;
     Ok(Said { body: body.into(), dropped })

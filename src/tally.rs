@@ -4,7 +4,9 @@
 //! hang-up, dead upstream, panic) it tells filters, metrics and the log how the exchange ended.
 //! It decides nothing.
 
+mod leg;
 mod pay;
+mod saving;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -18,26 +20,19 @@ use crate::accounts::Holder;
 use crate::admit::Admitted;
 use crate::chain::States;
 use crate::endpoint::Endpoint;
-use crate::fail::{Fail, FailKind};
+use crate::clock;
+use crate::fail::FailKind;
 use crate::gateway::Gateway;
 use crate::ledger::{Held, Ledger};
 use crate::live::{Live, Model};
 use crate::metrics::Metrics;
+use crate::deadlines::{Asked, Pace, Wishes};
 use crate::plan::{Plan, Why};
 use crate::trail::Trail;
 
+pub(crate) use leg::{How, Leg, Lost, Tried};
 pub(crate) use pay::Drain;
-
-/// One try, as the record tells it.
-pub(crate) struct Tried {
-    pub(crate) endpoint: Arc<Endpoint>,
-    /// `None` when it was answered.
-    pub(crate) failed: Option<(FailKind, String)>,
-    /// What the client may be told of the failure.
-    pub(crate) sentence: String,
-    /// How long it took.
-    pub(crate) took: Duration,
-}
+pub(crate) use saving::{RaceEnd, Saving};
 
 /// The account.
 pub(crate) struct Tally {
@@ -48,18 +43,33 @@ pub(crate) struct Tally {
     began: Instant,
     /// Time spent waiting for upstreams: what is left of the total is ours.
     pub(crate) waited: Duration,
+    /// Since when attempts are waited for.
+    waits_since: Option<Instant>,
     pub(crate) caller: Option<Arc<Caller>>,
     /// The exchange and what filters keep for it, once the request was read.
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) states: States,
     pub(crate) model: Option<Arc<Model>>,
     pub(crate) route: Option<Arc<str>>,
-    pub(crate) tried: SmallVec<[Tried; 2]>,
+    /// What is wished of it.
+    pub(crate) wishes: Wishes,
+    /// The output that the client's own bound on the cost leaves.
+    plan_cap: Option<u64>,
+    /// Its attempts.
+    pub(crate) leg: Leg,
+    /// Those beside them, while there is a race.
+    pub(crate) second: Option<Box<Leg>>,
+    /// Whether flex is raced against the standard tier.
+    is_of_tiers: bool,
+    /// How a race ended.
+    pub(crate) race: Option<RaceEnd>,
     pub(crate) usage: Option<Usage>,
     pub(crate) cost: Option<Cost>,
     pub(crate) first_content: Option<Duration>,
     /// What is asked on top of the cost. Nano-dollars.
     pub(crate) fee: i64,
+    /// What the flex tier saved, and what of the fee is asked on that.
+    pub(crate) saving: Option<Saving>,
     /// Money that is held for it, where somebody has set a limit.
     pub(crate) held: Option<Box<Held>>,
     /// Who paid, once that is settled: each account as `<id>@<window>`.
@@ -69,15 +79,9 @@ pub(crate) struct Tally {
     /// Where the caller stands, in requests and in tokens.
     pub(crate) rates: (Option<Rate>, Option<Rate>),
     admitted: Admitted,
-    /// The endpoint that is being tried now.
-    pub(crate) trying: Option<(Arc<Endpoint>, Instant)>,
     pub(crate) status: u16,
     pub(crate) refused: Option<Code>,
     outcome: Option<Outcome>,
-    /// What the first endpoint that had no words for the request said.
-    pub(crate) unsayable: Option<Refusal>,
-    /// What the endpoint that is being tried cannot express, and the client let go.
-    pub(crate) dropped: Vec<String>,
     /// What the audit log needs beside.
     pub(crate) trail: Trail,
 }
@@ -93,27 +97,31 @@ impl Tally {
             surface,
             began: Instant::now(),
             waited: Duration::ZERO,
+            waits_since: None,
             caller: None,
             exchange: None,
             states: States::default(),
             model: None,
             route: None,
-            tried: SmallVec::new(),
+            wishes: Wishes::default(),
+            plan_cap: None,
+            leg: Leg::default(),
+            second: None,
+            is_of_tiers: false,
+            race: None,
             usage: None,
             cost: None,
             fee: 0,
+            saving: None,
             held: None,
             payers: SmallVec::new(),
             holder: None,
             first_content: None,
             rates: (None, None),
             admitted: Admitted::default(),
-            trying: None,
             status: 499,
             refused: None,
             outcome: None,
-            unsayable: None,
-            dropped: Vec::new(),
             trail: Trail::default(),
         }
     }
@@ -143,6 +151,14 @@ impl Tally {
         self.exchange.insert(exchange)
     }
 
+    /// It is decided where to go, and how soon.
+    pub(crate) fn paced(&mut self, plan: &Plan<'_>, wishes: Wishes) {
+        self.wishes = wishes;
+        self.plan_cap = plan.cap;
+        self.is_of_tiers = matches!(plan.pace, Pace::Race { .. });
+        self.planned(plan);
+    }
+
     /// It is decided where to go.
     pub(crate) fn planned(&mut self, plan: &Plan<'_>) {
         self.model = plan.model.map(Arc::clone);
@@ -151,35 +167,79 @@ impl Tally {
         }
     }
 
-    /// An attempt ended without an answer.
-    pub(crate) fn failed(&mut self, endpoint: &Arc<Endpoint>, fail: &Fail, took: Duration) {
-        self.waited += took;
-        endpoint.metrics.attempted(Some(fail.kind()), took.as_secs_f64());
-        self.tried.push(Tried {
-            endpoint: Arc::clone(endpoint),
-            failed: Some((fail.kind(), fail.short())),
-            sentence: fail.sentence(),
-            took,
-        });
+    /// The output that is paid for, where that is limited.
+    pub(crate) fn cap(&self) -> Option<u64> {
+        let held = self.held.as_ref().map(|held| held.cap);
+        self.plan_cap.map_or(held, |cap| Some(held.map_or(cap, |held| held.min(cap))))
     }
 
-    /// The client left while an endpoint was working for it. `None` when none was.
+    /// The same, where it is less than was asked for.
+    pub(crate) fn lowered_cap(&self) -> Option<u64> {
+        let is_lowered = self.plan_cap.is_some() || self.held.as_ref().is_some_and(|held| held.is_lowered);
+        self.cap().filter(|_| is_lowered)
+    }
+
+    /// From here on it waits for upstreams.
+    pub(crate) fn waits(&mut self) {
+        self.waits_since = Some(Instant::now());
+    }
+
+    /// The wait is over, with content or without. Whoever is still out is called off.
+    pub(crate) fn waited_for(&mut self, answered: bool) {
+        self.waited_enough();
+        if answered {
+            self.first_content = Some(self.began.elapsed());
+        }
+        self.finish_race(FailKind::Lost);
+    }
+
+    fn waited_enough(&mut self) {
+        self.waited += self.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    /// The client left. The endpoint that was working for it; `None` when none was.
     pub(crate) fn left_behind(&mut self) -> Option<Arc<Endpoint>> {
-        let (endpoint, since) = self.trying.take()?;
-        let took = since.elapsed();
-        self.waited += took;
-        endpoint.metrics.attempted(Some(FailKind::HungUp), took.as_secs_f64());
-        let failed = Some((FailKind::HungUp, FailKind::HungUp.as_str().to_owned()));
-        self.tried.push(Tried { endpoint: Arc::clone(&endpoint), failed, sentence: String::new(), took });
-        Some(endpoint)
+        self.waited_enough();
+        let second = self.second.as_ref().and_then(|second| second.trying.as_ref());
+        let working = second.or(self.leg.trying.as_ref()).map(|trying| Arc::clone(&trying.endpoint));
+        self.finish_race(FailKind::HungUp);
+        working
     }
 
-    /// An attempt was answered.
-    pub(crate) fn answered_by(&mut self, endpoint: &Arc<Endpoint>, took: Duration) {
-        self.waited += took;
-        endpoint.metrics.attempted(None, took.as_secs_f64());
-        self.first_content = Some(self.began.elapsed());
-        self.tried.push(Tried { endpoint: Arc::clone(endpoint), failed: None, sentence: String::new(), took });
+    /// Puts both lines of attempts together, that of the winner last. `kind` says why those that are still
+    /// out are called off.
+    fn finish_race(&mut self, kind: FailKind) {
+        let Some(mut second) = self.second.take() else {
+            self.call_off_rest(kind);
+            return;
+        };
+        // In sequence the first is out when the second begins, whatever came after.
+        let gave_way = second.began().is_some_and(|began| self.leg.was_dropped_before(began));
+        self.call_off_rest(if gave_way { FailKind::Lost } else { kind });
+        std::mem::swap(&mut self.leg, &mut second);
+        self.call_off_rest(kind);
+        std::mem::swap(&mut self.leg, &mut second);
+        self.race = RaceEnd::of(self.is_of_tiers, &self.leg, &second);
+        if self.race.is_some_and(RaceEnd::is_first) {
+            std::mem::swap(&mut self.leg, &mut second);
+        }
+        let Leg { tried, unsayable, dropped, .. } = *second;
+        self.leg.tried.extend(tried);
+        self.leg.unsayable = self.leg.unsayable.take().or(unsayable);
+        self.leg.dropped = dropped;
+    }
+
+    fn call_off_rest(&mut self, kind: FailKind) {
+        let call = self.exchange.as_ref().map(|exchange| &exchange.call);
+        let (stream, asks_tier) = call.map_or((false, None), |call| (call.stream, call.asks_tier));
+        let Some(Tried { endpoint, how, took, .. }) = self.leg.called_off(kind) else { return };
+        if let Some(tier) = how.tier.or_else(|| asks_tier.is_none().then_some(Asked::Standard)) {
+            // It would have taken longer than it had.
+            endpoint.lately.cut(tier, stream, *took);
+        }
+        if (kind, how.tier) == (FailKind::Lost, Some(Asked::Flex)) {
+            endpoint.flex.stalled(&self.live.rests, clock::now_ms());
+        }
     }
 
     /// Every metric.
@@ -205,7 +265,12 @@ impl Tally {
 
     /// The endpoint that answered.
     pub(crate) fn served_by(&self) -> Option<&Arc<Endpoint>> {
-        self.tried.last().filter(|t| t.failed.is_none()).map(|t| &t.endpoint)
+        self.leg.tried.last().filter(|t| t.failed.is_none()).map(|t| &t.endpoint)
+    }
+
+    /// The tier that was asked of whoever answered.
+    pub(crate) fn asked_tier(&self) -> Option<Asked> {
+        self.leg.tried.last().filter(|t| t.failed.is_none())?.how.tier
     }
 
     /// Says how the exchange ended. The first word counts.
@@ -218,10 +283,10 @@ impl Tally {
 
     /// `busy:429,steady:ok`, where there was more than one try; `None` otherwise.
     pub(crate) fn chain(&self) -> Option<String> {
-        let fell_back = self.tried.len() > 1 || self.tried.first().is_some_and(|t| t.failed.is_some());
+        let fell_back = self.leg.tried.len() > 1 || self.leg.tried.first().is_some_and(|t| t.failed.is_some());
         fell_back.then(|| {
-            let mut text = String::with_capacity(24 * self.tried.len());
-            for tried in &self.tried {
+            let mut text = String::with_capacity(24 * self.leg.tried.len());
+            for tried in &self.leg.tried {
                 let separator = if text.is_empty() { "" } else { "," };
                 let how = tried.failed.as_ref().map_or("ok", |(_, short)| short);
                 let _ = write!(text, "{separator}{}:{how}", tried.endpoint.name);
@@ -232,12 +297,12 @@ impl Tally {
 
     /// Why the first choice did not serve.
     pub(crate) fn fallback_reason(&self) -> Option<&str> {
-        self.tried.first()?.failed.as_ref().map(|(_, short)| short.as_str())
+        self.leg.tried.first()?.failed.as_ref().map(|(_, short)| short.as_str())
     }
 
     fn tell_filters(&mut self, outcome: Outcome, elapsed: Duration) {
         let Some(exchange) = &self.exchange else { return };
-        let endpoint = self.tried.last().filter(|t| t.failed.is_none()).map(|t| &*t.endpoint.name);
+        let endpoint = self.leg.tried.last().filter(|t| t.failed.is_none()).map(|t| &*t.endpoint.name);
         let finish = Finish { outcome, status: self.status, endpoint, usage: self.usage, cost: self.cost, elapsed };
         self.live.chain.on_finish(exchange, &mut self.states, &finish);
     }
@@ -255,12 +320,12 @@ impl Tally {
                 audit.refused(code.as_str());
             }
         }
-        for pair in self.tried.windows(2) {
+        for pair in self.leg.tried.windows(2) {
             if let Some((kind, _)) = &pair[0].failed {
                 metrics.fell_back(&pair[0].endpoint.name, &pair[1].endpoint.name, *kind);
             }
         }
-        let Some(last) = self.tried.last() else { return };
+        let Some(last) = self.leg.tried.last() else { return };
         if let Some(usage) =
             self.usage.as_ref().filter(|_| last.failed.as_ref().is_none_or(|(kind, _)| *kind == FailKind::HungUp))
         {

@@ -27,7 +27,7 @@ use crate::health::State;
 use crate::ledger::{Posted, fee};
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
 use crate::plan::{Candidate, Plan};
-use crate::tally::Tally;
+use crate::tally::{Saving, Tally};
 
 /// Where a client puts words of its own by which it sorts its requests; LiteLLM's users know the second.
 static TAGS: [HeaderName; 2] = [HeaderName::from_static("x-tollgate-tags"), HeaderName::from_static("x-litellm-tags")];
@@ -264,6 +264,7 @@ impl Tally {
             output: usage.output,
             cost: self.cost.map_or(0, |cost| nano(cost.total().nano())),
             fee: nano(self.fee),
+            at_most: nano(self.at_most()),
             own: self.served_by().is_some_and(|endpoint| endpoint.is_own),
             accounts: std::mem::take(&mut self.payers).into_vec(),
         };
@@ -277,7 +278,6 @@ impl Tally {
         let label = self.exchange.as_ref().and_then(|x| x.label.as_ref());
         let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(canonical::INTEGER_MAX);
         let endpoint = self.served_by();
-        let trying = self.trying.as_ref().map(|(endpoint, _)| endpoint);
         let mut record = Record {
             asked: call.map(|c| &*c.model).filter(|asked| self.is_known(asked)).map(Into::into),
             attempts: self.attempts(),
@@ -292,33 +292,54 @@ impl Tally {
             latency_us: Some(micros(self.began().elapsed())),
             model: self.model.as_ref().map(|m| (*m.name).into()),
             outcome: outcome.as_str().into(),
+            // A price list is named wherever a price is.
+            prices: self.leg.tried.iter().any(|t| t.lost.is_some()).then(|| books.prices.to_string().into()),
+            race: self.race.map(|end| end.as_str().into()),
             route: self.route.as_deref().map(Into::into),
             rule: label.map(|l| (*l.rule).into()),
             served: endpoint.map(|e| (*e.model).into()),
+            start_within: self.wishes.start.map(|start| start.to_string().into()),
             status: Some(self.status),
             stream: call.map(|c| c.stream),
             task: label.map(|l| l.task.map_or("unsure", |t| t.as_str()).into()),
+            tier_asked: self.asked_tier().map(|tier| tier.as_str().into()),
             ..self.identity()
         };
         // A hang-up is metered at the endpoint that was working for it.
-        let metered = endpoint.or(trying).or_else(|| self.tried.last().map(|t| &t.endpoint));
+        let metered = endpoint.or_else(|| self.leg.tried.last().map(|t| &t.endpoint));
         if let (Some(endpoint), Some(usage)) = (metered, &self.usage) {
             record.endpoint = Some((*endpoint.name).into());
             record.served = Some((*endpoint.model).into());
             price(&mut record, books, endpoint, usage, &self.live.terms.fees);
+            self.saved(&mut record);
             record.budgets = self.payers.iter().map(|account| account.as_str().into()).collect();
         }
         record
     }
 
     fn attempts(&self) -> Vec<Attempt<'_>> {
+        // One attempt that is simply the only one tells nothing by when it began.
+        let is_timed = self.leg.tried.len() > 1 || self.wishes.start.is_some();
         let attempt = |t: &'_ crate::tally::Tried| Attempt {
+            at_most: t.lost.and_then(|lost| lost.at_most).map(i64::unsigned_abs),
+            at_ms: is_timed.then(|| millis(t.since.saturating_duration_since(self.began()))),
             endpoint: t.endpoint.name.to_string().into(),
             failed: t.failed.as_ref().map(|(_, short)| short.clone().into()),
-            ms: u64::try_from(t.took.as_millis()).unwrap_or(canonical::INTEGER_MAX),
+            input: t.lost.filter(|lost| lost.at_most.is_some()).map(|lost| lost.input),
+            ms: millis(t.took),
+            tier: t.how.tier.map(|tier| tier.as_str().into()),
+            why: t.how.why.map(|why| why.as_str().into()),
             ..Attempt::default()
         };
-        self.tried.iter().map(attempt).collect()
+        self.leg.tried.iter().map(attempt).collect()
+    }
+
+    /// What the flex tier saved, and what is asked on that.
+    fn saved(&self, record: &mut Record<'_>) {
+        let Some(Saving { saved, fee }) = self.saving else { return };
+        record.saved = Some(saved.unsigned_abs());
+        record.saving_fee = (fee > 0).then_some(fee.unsigned_abs());
+        record.fee = record.fee.map(|all| all.saturating_add(fee.unsigned_abs()));
     }
 
     /// What went wrong, and whose doing it was.
@@ -369,6 +390,10 @@ impl Tally {
         let subject = end_user.unwrap_or(&self.caller.as_ref()?.key_id).to_owned();
         Some(Detail { subject, salt: draw()?, json: canonical::write(&text) })
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(canonical::INTEGER_MAX)
 }
 
 fn cut(bytes: &[u8]) -> &[u8] {

@@ -63,6 +63,9 @@ impl Why {
 pub enum Step {
     /// Start this runner, for this reason; `None` where it is simply its turn.
     Start(Runner, Option<Why>),
+    /// Say whether the second may start only because the first is late: [`Course::grant`], or
+    /// [`Course::hold_back`].
+    Ask,
     /// Call this runner off.
     CallOff(Runner),
     /// Wait for the runners that are under way, until this time after the arrival where there is one.
@@ -95,6 +98,8 @@ pub struct Course {
     second_at: Option<Duration>,
     /// Why it does.
     why_late: Why,
+    /// Whether it may.
+    is_granted: bool,
     /// Why the second starts: known once the first is out.
     why_second: Option<Why>,
 }
@@ -110,6 +115,7 @@ impl Course {
             why_first: Some(Why::Flex),
             second_at: Some(second_at),
             why_late: Why::Late,
+            is_granted: true,
             why_second: None,
         }
     }
@@ -120,10 +126,10 @@ impl Course {
         Self { first: State::Out, why_second: Some(why), ..Self::of_tiers(RaceMode::Overlap, Duration::ZERO) }
     }
 
-    /// One endpoint, and another one where it is late.
+    /// One endpoint, and another one where it is late, and that is granted.
     #[must_use]
     pub fn of_hedge(second_at: Duration) -> Self {
-        Self { why_first: None, why_late: Why::Hedge, ..Self::of_tiers(RaceMode::Overlap, second_at) }
+        Self { why_first: None, why_late: Why::Hedge, is_granted: false, ..Self::of_tiers(RaceMode::Overlap, second_at) }
     }
 
     /// What to do at this time. Ask again after each step.
@@ -147,6 +153,7 @@ impl Course {
 
     fn next_while_first_runs(&mut self, now: Duration) -> Step {
         match self.second_at {
+            Some(at) if at <= now && !self.is_granted => Step::Ask,
             Some(at) if at <= now => match self.mode {
                 RaceMode::Overlap => {
                     self.second = State::Running;
@@ -173,6 +180,11 @@ impl Course {
         if runner == Runner::First {
             self.why_second = Some(why);
         }
+    }
+
+    /// The second may start although the first is under way.
+    pub fn grant(&mut self) {
+        self.is_granted = true;
     }
 
     /// The second may not start only because the first is late.
@@ -265,10 +277,20 @@ mod tests {
     fn a_hedge_that_may_not_start_waits_for_a_failure() {
         let mut course = Course::of_hedge(ms(50));
         assert_eq!(course.next(ms(0)), Step::Start(Runner::First, None));
+        assert_eq!(course.next(ms(50)), Step::Ask);
         course.hold_back();
         assert_eq!(course.next(ms(60)), Step::Wait(None));
         course.failed(Runner::First, Why::Fallback);
         assert_eq!(course.next(ms(61)), Step::Start(Runner::Second, Some(Why::Fallback)));
+    }
+
+    #[test]
+    fn a_hedge_that_is_granted_starts_at_once() {
+        let mut course = Course::of_hedge(ms(50));
+        course.next(ms(0));
+        assert_eq!(course.next(ms(50)), Step::Ask);
+        course.grant();
+        assert_eq!(course.next(ms(50)), Step::Start(Runner::Second, Some(Why::Hedge)));
     }
 
     #[test]
@@ -296,6 +318,8 @@ mod tests {
                         prop_assert!(mode == RaceMode::Overlap || hedge || under_way != [true, true]);
                     }
                     Step::CallOff(runner) => under_way[place(runner)] = false,
+                    Step::Ask if sequential => course.hold_back(),
+                    Step::Ask => course.grant(),
                     Step::Wait(_) => prop_assert!(under_way != [false, false]),
                     Step::Won(_) => return Ok(()),
                     Step::NobodyWon => {

@@ -206,6 +206,7 @@ impl Play<'_> {
                     self.events.push(Reverse((now + open.standard, request, Happens::Answers(false))));
                 }
                 Step::CallOff(Runner::First) => self.loses(now, open, Runner::First),
+                Step::Ask => open.course.grant(),
                 Step::CallOff(Runner::Second) | Step::NobodyWon => return true,
                 Step::Wait(Some(until)) => {
                     self.events.push(Reverse((open.arrived + until, request, Happens::IsTime)));

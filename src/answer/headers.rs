@@ -47,14 +47,31 @@ pub(crate) fn headers(tally: &Tally) -> Headers {
             say(&names::FEE, &Money::from_nano(tally.fee).decimal());
         }
     }
-    if !tally.dropped.is_empty() {
-        say(&names::DROPPED, &tally.dropped.join(", "));
+    if !tally.leg.dropped.is_empty() {
+        say(&names::DROPPED, &tally.leg.dropped.join(", "));
     }
-    if let Some(held) = tally.held.as_ref().filter(|held| held.is_lowered) {
-        say(&names::MAX_OUTPUT, &held.cap.to_string());
+    paced(tally, &mut say);
+    if let Some(cap) = tally.lowered_cap() {
+        say(&names::MAX_OUTPUT, &cap.to_string());
     }
     headers.extend(crate::admit::headers(tally.rates));
     headers
+}
+
+/// What a deadline and a race made of it.
+fn paced(tally: &Tally, say: &mut impl FnMut(&HeaderName, &str)) {
+    if let Some(asked) = tally.asked_tier() {
+        say(&names::TIER_ASKED, asked.as_str());
+    }
+    if let Some(usage) = tally.usage.filter(|_| tally.wishes.start.is_some()) {
+        say(&names::TIER, usage.tier.as_str());
+    }
+    if let Some(end) = tally.race {
+        say(&names::RACE, end.as_str());
+    }
+    if let Some(saving) = tally.saving {
+        say(&names::SAVED, &Money::from_nano(saving.saved).decimal());
+    }
 }
 
 /// The names of our headers.
@@ -75,6 +92,10 @@ mod names {
     pub(super) static INPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-input-cost-usd");
     pub(super) static FEE: HeaderName = HeaderName::from_static("x-tollgate-fee-usd");
     pub(super) static DROPPED: HeaderName = HeaderName::from_static("x-tollgate-dropped");
+    pub(super) static TIER_ASKED: HeaderName = HeaderName::from_static("x-tollgate-tier-asked");
+    pub(super) static TIER: HeaderName = HeaderName::from_static("x-tollgate-tier");
+    pub(super) static RACE: HeaderName = HeaderName::from_static("x-tollgate-race");
+    pub(super) static SAVED: HeaderName = HeaderName::from_static("x-tollgate-saved-usd");
     pub(super) static MAX_OUTPUT: HeaderName = HeaderName::from_static("x-tollgate-max-output");
     pub(super) static OUTPUT_COST: HeaderName = HeaderName::from_static("x-tollgate-output-cost-usd");
 }

@@ -87,7 +87,7 @@ async fn meter_whole(endpoint: &Arc<Endpoint>, body: &Bytes, tally: &mut Tally) 
 /// The body in the client's surface, through the filters that look at events.
 fn speak(endpoint: &Endpoint, body: Bytes, tally: &mut Tally) -> Result<Bytes, End> {
     let live = Arc::clone(&tally.live);
-    let (Some(exchange), states) = (tally.exchange.as_ref(), &mut tally.states) else { return Ok(body) };
+    let (Some(exchange), states) = (tally.exchange.as_ref(), &tally.states) else { return Ok(body) };
     let call = &exchange.call;
     if endpoint.speaks(call.surface) && !live.chain.sees_events() {
         return Ok(body);
@@ -117,7 +117,7 @@ async fn deliver_stream(
     let live = Arc::clone(&tally.live);
     let ended = pump(endpoint, &mut stream, session, tally, &live.chain).await;
     if let (Ended::TheClientLeft, Some(worst)) = (&ended, tally.worst()) {
-        match tally.drain() {
+        match tally.read_on() {
             Some(drain) => stream_on(endpoint, &mut stream, tally, drain).await,
             None => tally.metered(worst, endpoint),
         }
@@ -183,7 +183,7 @@ pub(crate) async fn read_on(answering: Answering, tally: &mut Tally) -> End {
         }
         Begun::Whole(body) => meter_whole(&endpoint, &body, tally).await,
         Begun::Stream(mut stream) => {
-            if let Some(drain) = tally.drain() {
+            if let Some(drain) = tally.read_on() {
                 stream_on(&endpoint, &mut stream, tally, drain).await;
             }
         }

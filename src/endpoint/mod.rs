@@ -19,7 +19,8 @@ use smallvec::SmallVec;
 use tollgate_api::{Cost, RequestId, Surface, Tier, Usage};
 use tollgate_conf::{BaseUrl, Timeouts};
 use tollgate_meter::Prices;
-use tollgate_translate::{AnswerHead, Dialect, VendorError};
+use tollgate_race::Rest;
+use tollgate_translate::{AnswerHead, Dialect, TierSaid, VendorError};
 use tollgate_vault::{Guard, SafeUrl};
 use tollgate_vendors::{Operation, Vendor};
 
@@ -27,6 +28,8 @@ use crate::clock;
 use crate::fail::Fail;
 use crate::handles::EndpointMetrics;
 use crate::health::{Health, Policy};
+use crate::lately::Lately;
+use crate::deadlines::Asked;
 use crate::signer::Signer;
 use place::Place;
 
@@ -56,8 +59,14 @@ pub(crate) struct Endpoint {
     pub(crate) max_output: Option<u64>,
     /// Whether a tenant's own credential is used at it.
     pub(crate) is_own: bool,
-    /// How it has been doing; survives reloads.
+    /// The 95th percentile of its time to first content, where the catalogue says.
+    pub(crate) first_content: Option<Duration>,
+    /// How it has been doing; survives reloads, as the next two.
     pub(crate) health: Arc<Health>,
+    /// How long its answers took to start.
+    pub(crate) lately: Arc<Lately>,
+    /// Whether its flex tier is worth a try.
+    pub(crate) flex: Arc<Rest>,
     /// When it is considered down.
     pub(crate) policy: Policy,
     /// Its metric handles.
@@ -107,7 +116,10 @@ pub(crate) struct Parts {
     pub(crate) timeouts: Timeouts,
     pub(crate) prices: Option<Prices>,
     pub(crate) max_output: Option<u64>,
+    pub(crate) first_content: Option<Duration>,
     pub(crate) health: Arc<Health>,
+    pub(crate) lately: Arc<Lately>,
+    pub(crate) flex: Arc<Rest>,
     pub(crate) policy: Policy,
     pub(crate) metrics: EndpointMetrics,
 }
@@ -123,7 +135,8 @@ impl Endpoint {
     }
 
     fn guarded(parts: Parts, site: &Site<'_>, guard: Option<Arc<Guard>>) -> Result<Self, http::Error> {
-        let Parts { name, provider, model, timeouts, prices, max_output, health, policy, metrics } = parts.clone();
+        let Parts { name, provider, model, timeouts, prices, max_output, .. } = parts.clone();
+        let Parts { first_content, health, lately, flex, policy, metrics, .. } = parts.clone();
         Ok(Self {
             parts,
             tongues: tongues(site, &model)?,
@@ -142,7 +155,10 @@ impl Endpoint {
             prices,
             max_output,
             is_own: false,
+            first_content,
             health,
+            lately,
+            flex,
             policy,
             metrics,
         })
@@ -154,7 +170,9 @@ impl Endpoint {
     /// # Errors
     /// When its address cannot be written into a request.
     pub(crate) fn for_own(&self, base: Option<SafeUrl>, guard: Arc<Guard>) -> Result<Self, http::Error> {
-        let parts = Parts { health: Arc::new(Health::default()), ..self.parts.clone() };
+        // Whether a credential is let at flex is a matter of that credential; how fast a place is, of the place.
+        let lately = if base.is_some() { Arc::default() } else { Arc::clone(&self.lately) };
+        let parts = Parts { health: Arc::default(), flex: Arc::default(), lately, ..self.parts.clone() };
         let template = &self.place.template;
         let base_url = match &base {
             Some(url) => {
@@ -235,6 +253,17 @@ impl Endpoint {
     /// The dialect in which a request of this surface is put: the surface's own where it is spoken here.
     pub(crate) fn dialect(&self, surface: Surface) -> Dialect {
         self.tongue(surface).dialect
+    }
+
+    /// What is said for a tier to this place, by a client of this surface.
+    pub(crate) fn tier_said(&self, surface: Surface, asked: Asked) -> TierSaid {
+        self.dialect(surface).tier(self.vendor.accent, &asked.to_dialects())
+    }
+
+    /// Whether its model is sold at flex.
+    pub(crate) fn sells_flex(&self, surface: Surface) -> bool {
+        let is_listed = self.prices.as_ref().is_some_and(|prices| prices.sells(Tier::Flex));
+        is_listed && surface != Surface::Embeddings && self.tier_said(surface, Asked::Flex) != TierSaid::Missing
     }
 
     /// Whether a client of this surface is understood without translation.

@@ -10,7 +10,7 @@ use tollgate_ledger::{Account, Amounts, Drawer, Hold, Need, Pays, Purse, Verdict
 use tollgate_store::{Period, window_of};
 
 use super::need::{Price, prompt_tokens, unbounded, worst_usage};
-use super::reach::tier;
+use super::reach::{dearer, tier};
 use super::{Ledger, Terms};
 use crate::accounts::{BudgetRef, Holder, TenantState};
 use crate::endpoint::Endpoint;
@@ -61,7 +61,7 @@ pub(crate) async fn hold(
         let what = format!("`{member}` asks for something whose price no cap on output bounds");
         return Err(Refusal::new(Code::UnboundedCost, what).at(member));
     }
-    let tier = tier(request.call);
+    let tier = dearer(tier(request.call), plan.tier());
     retain_priced(plan, tier)?;
     let prompt = prompt_tokens(request.call);
     let asked = asked(request.call, plan, terms);
@@ -161,12 +161,15 @@ struct Worst {
 impl Worst {
     fn of(plan: &Plan<'_>, prompt: u64, tier: Tier, terms: &Terms) -> Self {
         let mut worst = Self::default();
+        // The fee on what flex saves is never more, together with its price, than the standard price; but where
+        // the tenant pays the vendor, the fee is all that is paid here.
+        let byok = terms.fees.byok.saturating_add(if plan.may_ask_twice() { terms.fees.saving } else { 0 });
         for candidate in plan.candidates() {
             let Some(prices) = &candidate.endpoint().prices else { continue };
-            let price = Price::dearest(prices, prompt, tier);
+            let price = Price::of(plan.may_ask_twice(), prices, prompt, tier);
             if candidate.own().is_some() {
-                worst.spend = worst.spend.or(price.with_fee(terms.fees.byok, false));
-                worst.byok = worst.byok.or(price.with_fee(terms.fees.byok, true));
+                worst.spend = worst.spend.or(price.with_fee(byok, false));
+                worst.byok = worst.byok.or(price.with_fee(byok, true));
             } else {
                 worst.spend = worst.spend.or(price.with_fee(terms.fees.cost, false));
                 worst.managed = worst.managed.or(price.with_fee(terms.fees.cost, false));

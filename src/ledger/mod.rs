@@ -3,6 +3,7 @@
 //! Requests only take and give back here. One thread borrows for them (`lender`), another writes down
 //! what was spent (`poster`); neither is ever waited for but for money that is not here yet.
 
+mod ceiling;
 mod hold;
 mod lender;
 mod need;

@@ -103,6 +103,23 @@ pub(super) struct Price {
 }
 
 impl Price {
+    /// What a request may cost at a place: its prompt twice, where two may be asked at once.
+    pub(super) fn of(is_twice: bool, prices: &Prices, prompt: u64, tier: Tier) -> Self {
+        let price = Self::dearest(prices, prompt, tier);
+        let times = if is_twice { 2 } else { 1 };
+        Self { prompt: price.prompt.saturating_mul(times), ..price }
+    }
+
+    /// How many tokens of output this much money leaves, for each choice; `None` where not even the prompt.
+    pub(super) fn affords(self, nano: i64, choices: u32) -> Option<u64> {
+        let left = nano.checked_sub(self.prompt).filter(|left| *left >= 0)?;
+        let each = i128::from(self.output).saturating_mul(i128::from(choices.max(1)));
+        match each {
+            0 => Some(u64::MAX),
+            each => u64::try_from(i128::from(left) * 1_000_000 / each).ok(),
+        }
+    }
+
     /// At the dearest of all the endpoint's lists that may apply, up to a tier.
     pub(super) fn dearest(prices: &Prices, prompt: u64, tier: Tier) -> Self {
         let mut worst = Self::default();
@@ -246,7 +263,7 @@ mod tests {
             (cost_fee, byok_fee) in (0_u32..=200_000, 0_u32..=200_000),
         ) {
             let prices = prices(tariff);
-            let fees = Fees { cost: cost_fee, byok: byok_fee };
+            let fees = Fees { cost: cost_fee, byok: byok_fee, saving: 0 };
             // Any split of any prompt up to the bound, any answer up to the cap.
             let [a, b, c] = parts.map(|part| prompt / 3 * part / 1000);
             let rest = prompt - a - b - c;
@@ -299,7 +316,7 @@ mod tests {
     #[test]
     fn a_fee_is_rounded_to_the_nearest_nano_dollar() {
         let cost = |nano| Cost { input: tollgate_api::Money::from_nano(nano), ..Cost::default() };
-        let fees = Fees { cost: 25_000, byok: 500_000 };
+        let fees = Fees { cost: 25_000, byok: 500_000, saving: 0 };
         assert_eq!(fee(cost(19), false, &fees), 0);
         assert_eq!(fee(cost(20), false, &fees), 1);
         assert_eq!(fee(cost(1_000_000_000), false, &fees), 25_000_000);

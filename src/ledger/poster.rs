@@ -38,6 +38,8 @@ pub(crate) struct Posted {
     pub(crate) output: u64,
     pub(crate) cost: u64,
     pub(crate) fee: u64,
+    /// What attempts that were called off may have cost.
+    pub(crate) at_most: u64,
     /// Whether the tenant's own credential was used.
     pub(crate) own: bool,
     /// `<id>@<window>` each.
@@ -270,6 +272,7 @@ impl Posted {
             output: usage.map_or(0, |u| u.output),
             cost: record.cost.map_or(0, |cost| cost.input.saturating_add(cost.output)),
             fee: record.fee.unwrap_or(0),
+            at_most: record.at_most(),
             own: record.own.unwrap_or(false),
             accounts: record.budgets.iter().map(|account| account.to_string()).collect(),
         }
@@ -277,7 +280,10 @@ impl Posted {
 
     /// What one of its accounts pays.
     fn charge(&self, account: &Account) -> i64 {
-        let all = if account.id.starts_with("bal_byok_") { self.fee } else { self.cost.saturating_add(self.fee) };
+        let all = match account.id.starts_with("bal_byok_") {
+            true => self.fee,
+            false => self.cost.saturating_add(self.fee).saturating_add(self.at_most),
+        };
         i64::try_from(all).unwrap_or(i64::MAX)
     }
 }

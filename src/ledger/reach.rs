@@ -52,6 +52,11 @@ pub(super) fn tier(call: &Call) -> Tier {
     tiers.chain(speed).max_by_key(|tier| dearness(*tier)).unwrap_or(Tier::Ultrafast)
 }
 
+/// The dearer of two tiers.
+pub(super) fn dearer(one: Tier, other: Tier) -> Tier {
+    if dearness(other) > dearness(one) { other } else { one }
+}
+
 /// How dear a tier is, beside others.
 fn dearness(tier: Tier) -> u8 {
     match tier {

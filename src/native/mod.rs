@@ -33,7 +33,7 @@ use crate::plan::{Candidate, Plan};
 use crate::reading::read_body;
 use crate::reply;
 use crate::surface::{MODEL, Native};
-use crate::tally::Tally;
+use crate::tally::{How, Tally};
 use crate::upstream::Wire;
 use named::Named;
 
@@ -61,12 +61,12 @@ async fn travel(gateway: &Arc<Gateway>, native: Native, session: &mut Session, t
     let mut plan = Plan::only(&place).permitted(&holder, &exchange.call.model, &state)?;
     hold(tally, &holder, &state, &mut plan, session).await?;
     tally.begin(&plan).await?;
-    let candidate = plan.candidates().next().ok_or_else(|| nobody_answered(&plan, tally))?;
+    let candidate = plan.candidates().next().ok_or_else(|| nobody_answered(&plan, &tally.leg.tried))?;
     let request = Request::of(&asked, body, candidate, session)?;
     let wait = Box::pin(attempt(gateway, candidate, request, tally));
     match while_listening(session, wait, None).await? {
         Heard::Here(Some(answer)) => pass_on(answer, candidate, session, tally).await,
-        Heard::Here(None) => Err(nobody_answered(&plan, tally).into()),
+        Heard::Here(None) => Err(nobody_answered(&plan, &tally.leg.tried).into()),
         Heard::Gone(_) => Err(End::Gone),
     }
 }
@@ -193,23 +193,24 @@ async fn attempt(
     tally: &mut Tally,
 ) -> Result<Option<Answer>, End> {
     let endpoint = candidate.endpoint();
-    let began = Instant::now();
-    tally.trying = Some((Arc::clone(endpoint), began));
     let deadline = tally.began() + tally.live.timeouts.total;
-    let patience = endpoint.timeouts.first_byte.min(deadline.saturating_duration_since(began));
+    let patience = endpoint.timeouts.first_byte.min(deadline.saturating_duration_since(Instant::now()));
+    tally.waits();
+    let underway = tally.leg.begins(endpoint, How::default());
     let sending = Box::pin(send(gateway, candidate, &request));
     let sent = timeout(patience, sending).await.unwrap_or(Err(Fail::FirstByteTimeout));
-    tally.trying = None;
-    Ok(match sent {
+    let answer = match sent {
         Ok(answer) => {
-            tally.answered_by(endpoint, began.elapsed());
+            underway.answered(Vec::new());
             Some(answer)
         }
         Err(fail) => {
-            tally.failed(endpoint, &fail, began.elapsed());
+            underway.failed(&fail);
             None
         }
-    })
+    };
+    tally.waited_for(answer.is_some());
+    Ok(answer)
 }
 
 async fn send(gateway: &Gateway, candidate: &Candidate<'_>, request: &Request) -> Result<Answer, Fail> {

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tollgate_api::{Refusal, Usage, UsageSource};
+use tollgate_api::{Refusal, Tier, Usage, UsageSource};
 
-use super::Tally;
+use super::{Lost, Saving, Tally};
 use crate::accounts::{Holder, TenantState};
 use crate::clock;
 use crate::endpoint::Endpoint;
+use crate::fail::FailKind;
 use crate::ledger::{Held, Request, fee, hold};
+use crate::deadlines::Asked;
 use crate::plan::Plan;
 
 /// How long an answer is read on after its client has gone, and the turn to do so.
@@ -36,8 +38,14 @@ impl Tally {
         hold(&self.gateway.ledger, &self.live.terms, &request, plan).await
     }
 
-    /// How its answer is read on after the client has gone; `None` where nothing is held for it.
-    pub(crate) fn drain(&self) -> Option<Drain> {
+    /// How the attempts of a plan go on after the client has gone; `None` where nothing is held for them. Those
+    /// of a race do not: nobody waits for flex.
+    pub(crate) fn drain(&self, plan: &Plan<'_>) -> Option<Drain> {
+        if plan.may_ask_twice() { None } else { self.read_on() }
+    }
+
+    /// How an answer is read on after the client has gone; `None` where nothing is held for it.
+    pub(crate) fn read_on(&self) -> Option<Drain> {
         self.held.as_ref()?;
         let turn = Arc::clone(&self.gateway.ledger.drains).try_acquire_owned().ok()?;
         Some(Drain { time: self.live.terms.budgets.drain, turn })
@@ -52,19 +60,59 @@ impl Tally {
             }
             None => usage,
         };
+        let fees = &self.live.terms.fees;
         let cost = endpoint.price(&usage);
         self.usage = Some(usage);
         self.cost = cost;
-        self.fee = cost.map_or(0, |cost| fee(cost, endpoint.is_own, &self.live.terms.fees));
-        if let Some(held) = self.held.as_mut().filter(|held| held.is_open()) {
-            self.payers = held.accounts(endpoint.is_own).map(ToString::to_string).collect();
-            let cost = cost.map_or(0, |cost| cost.total().nano());
-            held.settle(cost, self.fee, endpoint.is_own, endpoint);
-        }
+        self.saving = Saving::of(self.race, &usage, cost, endpoint, fees.saving);
+        let on_saving = self.saving.map_or(0, |saving| saving.fee);
+        self.fee = cost.map_or(0, |cost| fee(cost, endpoint.is_own, fees)).saturating_add(on_saving);
+        self.book_lost(usage.prompt());
+        self.settle(cost.map_or(0, |cost| cost.total().nano()), endpoint);
         self.admitted.used(&usage);
         if let Some(holder) = &self.holder {
             let before = holder.habit.load(Relaxed);
             holder.habit.store(usage.output.max(before - before / 8), Relaxed);
+        }
+    }
+
+    /// Nobody answered, but somebody was called off, and may have read the prompt.
+    pub(crate) fn metered_nothing(&mut self, prompt: u64) {
+        let prompt = self.worst().map_or(prompt, |most| prompt.min(most.prompt()));
+        self.book_lost(prompt);
+        if let Some(endpoint) = self.leg.tried.last().map(|tried| Arc::clone(&tried.endpoint)) {
+            self.settle(0, &endpoint);
+        }
+    }
+
+    /// Whether an attempt was called off of which nobody will say what it cost.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.leg.tried.iter().any(|tried| tried.failed_as(FailKind::Lost))
+    }
+
+    /// What attempts that were called off may have cost: their prompt in full. The last attempt is the one
+    /// that is metered.
+    fn book_lost(&mut self, prompt: u64) {
+        let Some((_, before)) = self.leg.tried.split_last_mut() else { return };
+        for tried in before.iter_mut().filter(|t| t.failed_as(FailKind::Lost) || t.failed_as(FailKind::HungUp)) {
+            let tier = tried.how.tier.map_or(Tier::Standard, Asked::priced_as);
+            let usage = Usage { input: prompt, tier, source: UsageSource::Estimated, ..Usage::default() };
+            let at_most = tried.endpoint.price(&usage).map(|cost| cost.total().nano());
+            tried.lost = Some(Lost { input: prompt, at_most });
+        }
+    }
+
+    /// What all of them may have cost. Nano-dollars.
+    pub(crate) fn at_most(&self) -> i64 {
+        let all = self.leg.tried.iter().filter_map(|tried| tried.lost?.at_most);
+        all.fold(0, i64::saturating_add)
+    }
+
+    fn settle(&mut self, cost: i64, endpoint: &Endpoint) {
+        let at_most = self.at_most();
+        if let Some(held) = self.held.as_mut().filter(|held| held.is_open()) {
+            self.payers = held.accounts(endpoint.is_own).map(ToString::to_string).collect();
+            held.settle(cost.saturating_add(at_most), self.fee, endpoint.is_own, endpoint);
         }
     }
 
@@ -78,7 +126,8 @@ impl Tally {
     /// where none has.
     pub(crate) fn settle_rest(&mut self) {
         let Some(worst) = self.worst() else { return };
-        let unheard = self.trying.as_ref().map(|(endpoint, _)| endpoint).or(self.served_by()).map(Arc::clone);
+        // Of two that were out, the dearer is taken for the one that worked.
+        let unheard = self.left_behind().or_else(|| self.served_by().map(Arc::clone));
         match unheard {
             Some(endpoint) => self.metered(worst, &endpoint),
             None => self.held.iter_mut().for_each(|held| held.release()),
