@@ -15,12 +15,12 @@ use tollgate_race::Why;
 use crate::attempt::{Begun, Try, attempt};
 use crate::chain::States;
 use crate::clock;
+use crate::deadlines::{Asked, Pace};
 use crate::endpoint::Endpoint;
 use crate::fail::{Fail, FailKind};
 use crate::gateway::draw;
 use crate::health::State;
 use crate::live::Live;
-use crate::deadlines::{Asked, Pace};
 use crate::plan::{Candidate, Plan};
 use crate::race;
 use crate::say::{Said, say};
@@ -226,12 +226,7 @@ impl Brief<'_> {
 }
 
 /// Sends, and waits for content; with what of the request could not be said.
-async fn one(
-    brief: Brief<'_>,
-    candidate: &Candidate<'_>,
-    how: How,
-    number: u32,
-) -> Result<(Begun, Vec<String>), Fail> {
+async fn one(brief: Brief<'_>, candidate: &Candidate<'_>, how: How, number: u32) -> Result<(Begun, Vec<String>), Fail> {
     let Brief { pools, live, exchange, states, id, .. } = brief;
     let endpoint = candidate.endpoint();
     let own = match candidate.own() {

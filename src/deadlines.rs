@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use tollgate_api::{Call, Code, Money, RaceMode, Refusal, StartWithin, Surface, Tier};
 use tollgate_conf::Deadlines;
+use tollgate_race::RestPolicy;
 use tollgate_translate::TierSaid;
 use tollgate_translate::neutral::TierAsked;
 
@@ -65,7 +66,9 @@ impl Asked {
             // Everybody has the ordinary one.
             Self::Auto | Self::Standard => (Code::AutoUnsupported, "account settings for the tier"),
         };
-        Refusal::new(code, format!("{vendor} has no {}", what.trim_start_matches("a "))).at("start_within").of_vendor(vendor)
+        Refusal::new(code, format!("{vendor} has no {}", what.trim_start_matches("a ")))
+            .at("start_within")
+            .of_vendor(vendor)
     }
 }
 
@@ -85,6 +88,12 @@ pub(crate) struct Wishes {
 }
 
 impl Wishes {
+    /// Of a request of which nothing else is known.
+    pub(crate) fn of_start(said: Option<StartWithin>, deadlines: &Deadlines) -> Self {
+        let start = said.or(deadlines.start_within);
+        Self { start, is_default: said.is_none(), race: deadlines.race, ..Self::default() }
+    }
+
     /// Of this request.
     ///
     /// # Errors
@@ -104,6 +113,11 @@ impl Wishes {
         let default = state.start_within.or(deadlines.start_within).filter(|_| call.asks_tier.is_none());
         // Vectors are not waited for.
         let default = default.filter(|_| call.surface != Surface::Embeddings);
+        // A tenant's time may be longer than the operator's: then it is the operator's.
+        let default = default.map(|default| match default {
+            StartWithin::Time(time) => StartWithin::Time(time.min(deadlines.longest)),
+            word => word,
+        });
         let wishes = Self {
             start: said.or(default),
             is_default: said.is_none(),
@@ -155,6 +169,11 @@ fn dollars(headers: &HeaderMap) -> Result<Option<Money>, Refusal> {
         money.ok_or_else(|| Refusal::new(Code::InvalidRequest, what()).at(MAX_COST.as_str()))
     };
     text(headers, &MAX_COST).map(read).transpose()
+}
+
+/// When flex is left alone.
+pub(crate) fn rest_policy(deadlines: &Deadlines) -> RestPolicy {
+    RestPolicy { refused: deadlines.flex_rest, stalls: deadlines.flex_stalls, stalled: deadlines.flex_stalled_rest }
 }
 
 /// How the candidates of a plan are asked.

@@ -22,6 +22,7 @@ use tollgate_race::{Quota, RestPolicy};
 use crate::books::Books;
 use crate::certificates;
 use crate::chain::Chain;
+use crate::deadlines::rest_policy;
 use crate::endpoint::{Endpoint, Parts, Site};
 use crate::filters::Filters;
 use crate::handles::ModelMetrics;
@@ -113,11 +114,7 @@ impl Live {
         Ok(Self {
             terms: Terms { budgets: config.budgets, fees: config.fees },
             deadlines: config.deadlines,
-            rests: RestPolicy {
-                refused: config.deadlines.flex_rest,
-                stalls: config.deadlines.flex_stalls,
-                stalled: config.deadlines.flex_stalled_rest,
-            },
+            rests: rest_policy(&config.deadlines),
             books,
             flood: flood(config, before),
             addresses: addresses(config, before),

@@ -10,8 +10,10 @@ use prometheus::{
 use tollgate_api::{Code, UsageSource};
 
 mod ledger;
+mod races;
 
 pub(crate) use ledger::LedgerMetrics;
+pub(crate) use races::RaceMetrics;
 
 use crate::fail::FailKind;
 use crate::handles::{EndpointMetrics, ModelMetrics, OUTCOMES, STATUS_CLASSES, TOKEN_KINDS};
@@ -39,6 +41,8 @@ pub(crate) struct Metrics {
     pub(crate) audit: AuditMetrics,
     /// Accounts, money and limits.
     pub(crate) ledger: LedgerMetrics,
+    /// Deadlines and races.
+    pub(crate) races: RaceMetrics,
     /// Total time minus waiting for upstreams.
     pub(crate) overhead: Histogram,
     /// Requests that are open now.
@@ -291,6 +295,7 @@ impl Metrics {
             in_flight: gauge(r, "tollgate_requests_in_flight", "Requests that are open now."),
             audit: AuditMetrics::new(r),
             ledger: LedgerMetrics::new(r),
+            races: RaceMetrics::new(r),
             overhead,
             log_dropped,
             registry,

@@ -7,9 +7,9 @@ use smallvec::SmallVec;
 use tollgate_api::{Call, Code, Exchange, Label, Refusal};
 
 use crate::accounts::{Holder, Own, TenantState};
+use crate::deadlines::Pace;
 use crate::endpoint::Endpoint;
 use crate::live::{Hedge, Live, Model, Route};
-use crate::deadlines::Pace;
 
 /// The endpoints to try, in order. Never empty.
 pub(crate) struct Plan<'a> {

@@ -12,11 +12,11 @@ use tollgate_race::{Course, Runner, Start, Step, Times, Why, start};
 
 use crate::attempts::{Answering, Brief, NoAnswer, Ran, asked, chain, try_one};
 use crate::clock;
+use crate::deadlines::Asked;
 use crate::endpoint::Endpoint;
 use crate::fail::FailKind;
 use crate::health::State;
 use crate::live::{Hedge, Live};
-use crate::deadlines::Asked;
 use crate::plan::{Candidate, Plan};
 use crate::tally::{How, Leg};
 
@@ -163,7 +163,10 @@ async fn run<'a, T>(
             Step::Ask => course.hold_back(),
             Step::CallOff(runner) => running[place(runner)] = None,
             Step::Wait(until) => {
-                let Some((runner, out)) = either(&mut running, until.map(|at| arrived + at)).await else { continue };
+                let Some((runner, out)) = either(&mut running, until.and_then(|at| arrived.checked_add(at))).await
+                else {
+                    continue;
+                };
                 running[place(runner)] = None;
                 match out {
                     Ok(answered) => {
@@ -194,12 +197,18 @@ async fn either<T>(
             None => std::future::pending().await,
         }
     }
+    async fn time(until: Option<tokio::time::Instant>) {
+        match until {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    }
     let [first, second] = running;
     tokio::select! {
         biased;
         out = end(first) => Some((Runner::First, out)),
         out = end(second) => Some((Runner::Second, out)),
-        () = async { tokio::time::sleep_until(until.unwrap_or_else(tokio::time::Instant::now)).await }, if until.is_some() => None,
+        () = time(until) => None,
     }
 }
 

@@ -9,10 +9,10 @@ use memchr::memmem;
 use tollgate_api::{Call, Edit, Edits, Exchange, Seal, Surface};
 use tollgate_translate::{Accent, Losses, TierSaid, Upstream, embeddings, splice};
 
+use crate::deadlines::Asked;
 use crate::endpoint::Endpoint;
 use crate::fail::Fail;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
-use crate::deadlines::Asked;
 
 /// A request in an endpoint's words, and what of it could not be said.
 pub(crate) struct Said {
@@ -79,9 +79,7 @@ async fn translated(endpoint: &Endpoint, call: &Call, edits: &Edits, tier: Optio
         dialect.request_to(call, edits, &Upstream { model: &endpoint.model, accent, tier: tier.as_ref() })
     } else {
         let (call, edits, model) = (call.clone(), edits.clone(), Arc::clone(&endpoint.model));
-        let said = move || {
-            dialect.request_to(&call, &edits, &Upstream { model: &model, accent, tier: tier.as_ref() })
-        };
+        let said = move || dialect.request_to(&call, &edits, &Upstream { model: &model, accent, tier: tier.as_ref() });
         off_worker(said).await
     };
     let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;

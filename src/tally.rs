@@ -13,21 +13,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
-use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, Surface, Tier, Usage};
+use tollgate_api::{
+    Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, StartWithin, Surface, Tier, Usage,
+};
 use tollgate_limit::{Denied, Rate};
+use tollgate_race::Why;
 
 use crate::accounts::Holder;
 use crate::admit::Admitted;
 use crate::chain::States;
-use crate::endpoint::Endpoint;
 use crate::clock;
+use crate::deadlines::{Asked, Pace, Wishes};
+use crate::endpoint::Endpoint;
 use crate::fail::FailKind;
 use crate::gateway::Gateway;
 use crate::ledger::{Held, Ledger};
 use crate::live::{Live, Model};
 use crate::metrics::Metrics;
-use crate::deadlines::{Asked, Pace, Wishes};
-use crate::plan::{Plan, Why};
+use crate::plan::{Plan, Why as Chosen};
 use crate::trail::Trail;
 
 pub(crate) use leg::{How, Leg, Lost, Tried};
@@ -162,7 +165,7 @@ impl Tally {
     /// It is decided where to go.
     pub(crate) fn planned(&mut self, plan: &Plan<'_>) {
         self.model = plan.model.map(Arc::clone);
-        if let Why::Route(route) = plan.why {
+        if let Chosen::Route(route) = plan.why {
             self.route = Some(Arc::clone(&route.name));
         }
     }
@@ -289,7 +292,8 @@ impl Tally {
             for tried in &self.leg.tried {
                 let separator = if text.is_empty() { "" } else { "," };
                 let how = tried.failed.as_ref().map_or("ok", |(_, short)| short);
-                let _ = write!(text, "{separator}{}:{how}", tried.endpoint.name);
+                let tier = if tried.how.tier == Some(Asked::Flex) { "@flex" } else { "" };
+                let _ = write!(text, "{separator}{}{tier}:{how}", tried.endpoint.name);
             }
             text
         })
@@ -297,7 +301,8 @@ impl Tally {
 
     /// Why the first choice did not serve.
     pub(crate) fn fallback_reason(&self) -> Option<&str> {
-        self.leg.tried.first()?.failed.as_ref().map(|(_, short)| short.as_str())
+        let (kind, short) = self.leg.tried.first()?.failed.as_ref()?;
+        (*kind != FailKind::Lost).then_some(short)
     }
 
     fn tell_filters(&mut self, outcome: Outcome, elapsed: Duration) {
@@ -320,8 +325,10 @@ impl Tally {
                 audit.refused(code.as_str());
             }
         }
+        self.count_race();
         for pair in self.leg.tried.windows(2) {
-            if let Some((kind, _)) = &pair[0].failed {
+            // Where another one was faster, nobody stepped in.
+            if let Some((kind, _)) = pair[0].failed.as_ref().filter(|(kind, _)| *kind != FailKind::Lost) {
                 metrics.fell_back(&pair[0].endpoint.name, &pair[1].endpoint.name, *kind);
             }
         }
@@ -333,6 +340,28 @@ impl Tally {
         }
         if let (true, Some(ttft)) = (stream, self.first_content) {
             last.endpoint.metrics.first_content.observe(ttft.as_secs_f64());
+        }
+    }
+
+    fn count_race(&self) {
+        let races = &self.gateway.metrics.races;
+        let tried = &self.leg.tried;
+        if let Some(end) = self.race {
+            let is_second = |why: &Why| !matches!(why, Why::Flex | Why::Fallback);
+            races.ended(end, tried.iter().find_map(|t| t.how.why.filter(is_second)));
+        }
+        if let (Some(StartWithin::Time(within)), Some(after)) = (self.wishes.start, self.first_content) {
+            races.started(after <= within);
+            races.start.observe(after.as_secs_f64());
+        }
+        for (tried, at_most) in tried.iter().filter_map(|t| Some((t, t.lost?.at_most?))) {
+            races.lost(&tried.endpoint.name, at_most);
+        }
+        if let (Some(asked), Some(usage), Some(endpoint)) = (self.asked_tier(), &self.usage, self.served_by()) {
+            races.served(&endpoint.name, asked, usage.tier);
+            if let Some(saving) = self.saving {
+                races.saved(&endpoint.name, saving.saved);
+            }
         }
     }
 
@@ -368,7 +397,29 @@ impl Tally {
         if let Some(first) = self.first_content {
             line.micros("first_content_ms", first);
         }
+        self.line_race(&mut line);
         line.end()
+    }
+
+    fn line_race(&self, line: &mut crate::line::Line) {
+        if let Some(start) = self.wishes.start {
+            line.text("start_within", &start.to_string());
+        }
+        if let Some(asked) = self.asked_tier() {
+            line.text("tier_asked", asked.as_str());
+        }
+        let Some(end) = self.race else { return };
+        line.text("race", end.as_str());
+        if let Some(why) = self.leg.tried.last().and_then(|tried| tried.how.why) {
+            line.text("why", why.as_str());
+        }
+        if let Some(Saving { saved, .. }) = self.saving {
+            line.text("saved_usd", &Money::from_nano(saved).decimal());
+        }
+        let at_most = self.at_most();
+        if at_most > 0 {
+            line.text("duplicate_usd_at_most", &Money::from_nano(at_most).decimal());
+        }
     }
 
     fn line_money(&self, line: &mut crate::line::Line) {

@@ -129,7 +129,12 @@ impl Course {
     /// One endpoint, and another one where it is late, and that is granted.
     #[must_use]
     pub fn of_hedge(second_at: Duration) -> Self {
-        Self { why_first: None, why_late: Why::Hedge, is_granted: false, ..Self::of_tiers(RaceMode::Overlap, second_at) }
+        Self {
+            why_first: None,
+            why_late: Why::Hedge,
+            is_granted: false,
+            ..Self::of_tiers(RaceMode::Overlap, second_at)
+        }
     }
 
     /// What to do at this time. Ask again after each step.

@@ -4,18 +4,21 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use tollgate_api::{Address, Caller, Exchange, Refusal, Surface};
+use tollgate_api::{Address, Caller, Exchange, Money, RaceMode, Refusal, StartWithin, Surface, Tier, Usage};
 use tollgate_classify::Input;
 
 use super::{ConfigFile, Done, Exit, print};
 use crate::clock;
+use crate::deadlines::{Pace, Wishes};
 use crate::filters::Filters;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::plan;
+use crate::plan::{self, Plan};
+use crate::race::schedule;
 
 #[derive(clap::Args)]
 pub(super) struct Explain {
@@ -27,6 +30,9 @@ pub(super) struct Explain {
     /// Explain it for a caller of this tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
+    /// Explain it as if it said `start_within`: `default`, `priority`, `auto`, or a time such as `30s`.
+    #[arg(long)]
+    start_within: Option<StartWithin>,
 }
 
 impl Explain {
@@ -35,7 +41,7 @@ impl Explain {
         let live =
             Live::build(&config, filters, &Metrics::new(), None, None).map_err(|e| Exit::Config(format!("{e:#}")))?;
         let body = self.read()?;
-        let text = explain(&live, body, &self.tenant)
+        let text = explain(&live, body, &self.tenant, self.start_within)
             .map_err(|r| anyhow::anyhow!("{} ({}): {}", r.message, r.code.as_str(), r.code.remedy()))?;
         print(&text);
         Ok(Exit::Ok)
@@ -53,7 +59,7 @@ impl Explain {
     }
 }
 
-fn explain(live: &Live, body: Bytes, tenant: &str) -> Result<String, Refusal> {
+fn explain(live: &Live, body: Bytes, tenant: &str, start: Option<StartWithin>) -> Result<String, Refusal> {
     let call = tollgate_translate::request::read(&Address::of(Surface::ChatCompletions), body)?;
     let mut text = format!(
         "asked      model `{}`, {}, {} tools\n",
@@ -86,7 +92,9 @@ fn explain(live: &Live, body: Bytes, tenant: &str) -> Result<String, Refusal> {
     for route in live.routes.iter().filter(|r| !r.matches.all(&exchange)) {
         let _ = writeln!(text, "passed by  route `{}` does not match", route.name);
     }
-    let plan = plan::choose(live, &exchange)?;
+    let call = &exchange.call;
+    let wishes = Wishes::of_start(start.or(call.start_within), &live.deadlines);
+    let plan = plan::choose(live, &exchange)?.paced(&wishes, call.surface)?;
     let _ = writeln!(text, "chosen     {}", plan.why.sentence());
     for (number, endpoint) in plan.candidates().map(plan::Candidate::endpoint).enumerate() {
         let _ = writeln!(
@@ -101,5 +109,60 @@ fn explain(live: &Live, body: Bytes, tenant: &str) -> Result<String, Refusal> {
             if endpoint.prices.is_some() { "priced" } else { "without a price" },
         );
     }
+    match plan.pace {
+        Pace::AsItComes => {}
+        Pace::At(asked) => {
+            let _ = writeln!(text, "tier       each is asked for its tier `{}`", asked.as_str());
+        }
+        Pace::Race { within, mode } => race(&mut text, live, &plan, call.stream, (within, mode)),
+    }
+    if let Some(hedge) = plan.hedge() {
+        let share = f64::from(hedge.extra_millionths) / 10_000.0;
+        let _ = writeln!(
+            text,
+            "hedge      where the first is later than 95 of 100 of its answers, the next is asked as well; \
+             at most {share} more attempts for 100 requests"
+        );
+    }
     Ok(text)
+}
+
+/// The schedule of a race, with its numbers.
+fn race(text: &mut String, live: &Live, plan: &Plan<'_>, stream: bool, (within, mode): (Duration, RaceMode)) {
+    let Some(endpoint) = plan.flex().map(plan::Candidate::endpoint) else { return };
+    let found = schedule(live, endpoint, stream, within, Duration::ZERO);
+    let time = |time: Duration| StartWithin::Time(time);
+    let price = |tier| {
+        let of = |usage| endpoint.price(&Usage { tier, ..usage }).map_or(Money::ZERO, |cost| cost.total());
+        let input = of(Usage { input: 1_000_000, ..Usage::default() });
+        let output = of(Usage { output: 1_000_000, ..Usage::default() });
+        format!("{input} and {output} US dollars for a million tokens in and out")
+    };
+    let _ = writeln!(text, "race       it starts within {}: flex against the standard tier", time(within));
+    let _ = if found.flex_may_start {
+        writeln!(text, "  at 0s    flex at {}: {}", endpoint.name, price(Tier::Flex))
+    } else {
+        writeln!(text, "  never    flex at {}: there is no time for it", endpoint.name)
+    };
+    let what = match found.quantile {
+        Some(quantile) => format!("the {:.1}th percentile of {} answers", 100.0 * quantile, found.samples),
+        None if endpoint.first_content.is_some() => "the catalogue's prior: too little was seen yet".to_owned(),
+        None => "`deadlines.first_content`: too little was seen yet, and the catalogue has no prior".to_owned(),
+    };
+    let _ = writeln!(
+        text,
+        "  at {:<5} the standard tier, if flex has not begun: {} less {}, which is {what}\n           {}",
+        if found.standard_at.is_zero() { "0s".to_owned() } else { time(found.standard_at).to_string() },
+        time(within),
+        time(found.standard_takes),
+        price(Tier::Standard),
+    );
+    let _ = writeln!(
+        text,
+        "  then     {}; at once where flex is refused or breaks",
+        match mode {
+            RaceMode::Overlap => "both go on, the first content wins, and the other is called off",
+            RaceMode::Sequential => "flex is called off before the standard tier starts",
+        }
+    );
 }

@@ -12,6 +12,7 @@ mod key;
 mod manage;
 mod schema;
 mod serve;
+mod simulate;
 mod store;
 mod vault;
 mod witness;
@@ -71,6 +72,9 @@ enum Command {
     Check(ConfigFile),
     /// Say where a request would go, and why. Sends nothing.
     Explain(explain::Explain),
+    /// Play deadlines on a clock of its own: what they would save.
+    #[command(subcommand)]
+    Simulate(simulate::Simulate),
     /// Check the lists of models and prices, compare them with others, and take rows over.
     #[command(subcommand)]
     Catalogue(catalogue::CatalogueCommand),
@@ -142,6 +146,7 @@ pub fn run(filters: Filters) -> ExitCode {
         Command::Connect(connect) => connect.run(),
         Command::Check(file) => check::run(&file, &filters),
         Command::Explain(explain) => explain.run(&filters),
+        Command::Simulate(simulate) => simulate.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Schema(schema) => schema.run(),
         Command::Tenant(tenant) => tenant.run(),

@@ -25,11 +25,11 @@ use tollgate_vault::{Guard, SafeUrl};
 use tollgate_vendors::{Operation, Vendor};
 
 use crate::clock;
+use crate::deadlines::Asked;
 use crate::fail::Fail;
 use crate::handles::EndpointMetrics;
 use crate::health::{Health, Policy};
 use crate::lately::Lately;
-use crate::deadlines::Asked;
 use crate::signer::Signer;
 use place::Place;
 

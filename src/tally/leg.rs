@@ -10,9 +10,9 @@ use smallvec::SmallVec;
 use tollgate_api::Refusal;
 use tollgate_race::Why;
 
+use crate::deadlines::Asked;
 use crate::endpoint::Endpoint;
 use crate::fail::{Fail, FailKind};
-use crate::deadlines::Asked;
 
 /// Why an attempt is made, and at which tier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use tollgate_api::{Refusal, Tier, Usage, UsageSource};
 use super::{Lost, Saving, Tally};
 use crate::accounts::{Holder, TenantState};
 use crate::clock;
+use crate::deadlines::Asked;
 use crate::endpoint::Endpoint;
 use crate::fail::FailKind;
 use crate::ledger::{Held, Request, fee, hold};
-use crate::deadlines::Asked;
 use crate::plan::Plan;
 
 /// How long an answer is read on after its client has gone, and the turn to do so.

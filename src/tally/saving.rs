@@ -64,7 +64,13 @@ pub(crate) struct Saving {
 
 impl Saving {
     /// Of an answer that flex gave in a race; `None` where it was no cheaper.
-    pub(super) fn of(end: Option<RaceEnd>, usage: &Usage, cost: Option<Cost>, endpoint: &Endpoint, millionths: u32) -> Option<Self> {
+    pub(super) fn of(
+        end: Option<RaceEnd>,
+        usage: &Usage,
+        cost: Option<Cost>,
+        endpoint: &Endpoint,
+        millionths: u32,
+    ) -> Option<Self> {
         if end != Some(RaceEnd::Flex) {
             return None;
         }

@@ -1,0 +1,107 @@
+//! The metrics of deadlines and races: their names and what they say.
+
+use prometheus::{CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use tollgate_api::Tier;
+use tollgate_race::Why;
+
+use super::{TTFT_BUCKETS, VALID, counters, register};
+use crate::deadlines::Asked;
+use crate::tally::RaceEnd;
+
+/// Deadlines and races.
+pub(crate) struct RaceMetrics {
+    races: IntCounterVec,
+    seconds: IntCounterVec,
+    in_time: [IntCounter; 2],
+    tiers: IntCounterVec,
+    saved: CounterVec,
+    at_most: CounterVec,
+    /// From arrival to the first content, where a time to start in was asked for.
+    pub(crate) start: Histogram,
+}
+
+impl RaceMetrics {
+    pub(super) fn new(r: &Registry) -> Self {
+        let dollars = |name: &str, help: &str| {
+            let family = CounterVec::new(Opts::new(name, help), &["endpoint"]).expect(VALID);
+            register(r, &family);
+            family
+        };
+        let start = HistogramOpts::new(
+            "tollgate_start_seconds",
+            "From the head of a request to the first content of its answer, where it asked for a time to start in.",
+        );
+        let start = Histogram::with_opts(start.buckets(TTFT_BUCKETS.to_vec())).expect(VALID);
+        register(r, &start);
+        let in_time = "Requests that asked for a time to start in, by whether they did.";
+        let in_time = counters(r, "tollgate_start_within_total", in_time, &["in_time"]);
+        let races = Self {
+            races: counters(
+                r,
+                "tollgate_races_total",
+                "Races of two attempts by who answered: `flex`, `standard`, `first`, `second` (of a hedge), `none`.",
+                &["winner"],
+            ),
+            seconds: counters(
+                r,
+                "tollgate_race_starts_total",
+                "Second attempts of races by why they were started.",
+                &["why"],
+            ),
+            in_time: ["yes", "no"].map(|word| in_time.with_label_values(&[word])),
+            tiers: counters(
+                r,
+                "tollgate_tiers_total",
+                "Answers by the service tier that was asked for and the one that the vendor says it served.",
+                &["endpoint", "asked", "served"],
+            ),
+            saved: dollars(
+                "tollgate_saved_usd_total",
+                "What flex answers cost less than the standard price (for graphs).",
+            ),
+            at_most: dollars(
+                "tollgate_duplicate_usd_total",
+                "What attempts that were called off may have cost, in US dollars (for graphs).",
+            ),
+            start,
+        };
+        for end in RaceEnd::ALL {
+            races.races.with_label_values(&[end.as_str()]);
+        }
+        races
+    }
+
+    /// Counts a race, and why its second attempt was started, where it was.
+    pub(crate) fn ended(&self, end: RaceEnd, second: Option<Why>) {
+        self.races.with_label_values(&[end.as_str()]).inc();
+        if let Some(why) = second {
+            self.seconds.with_label_values(&[why.as_str()]).inc();
+        }
+    }
+
+    /// Counts a request that asked for a time to start in.
+    pub(crate) fn started(&self, is_in_time: bool) {
+        self.in_time[usize::from(!is_in_time)].inc();
+    }
+
+    /// Counts an answer for which a tier was asked.
+    pub(crate) fn served(&self, endpoint: &str, asked: Asked, served: Tier) {
+        self.tiers.with_label_values(&[endpoint, asked.as_str(), served.as_str()]).inc();
+    }
+
+    /// Adds what was saved at an endpoint. Nano-dollars.
+    pub(crate) fn saved(&self, endpoint: &str, nano: i64) {
+        self.saved.with_label_values(&[endpoint]).inc_by(dollars_for_graphs(nano));
+    }
+
+    /// Adds what an attempt that was called off may have cost. Nano-dollars.
+    pub(crate) fn lost(&self, endpoint: &str, nano: i64) {
+        self.at_most.with_label_values(&[endpoint]).inc_by(dollars_for_graphs(nano));
+    }
+}
+
+/// Prometheus knows only floating point. Nothing is computed from this but graphs.
+#[expect(clippy::cast_precision_loss, reason = "graphs")]
+fn dollars_for_graphs(nano: i64) -> f64 {
+    nano.max(0) as f64 / 1e9
+}
