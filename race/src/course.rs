@@ -174,13 +174,19 @@ impl Course {
         }
     }
 
-    /// The runner has begun to answer. Where both have, the first is preferred.
+    /// The runner has begun to answer. Where both have, the first is preferred. One that was called off is not
+    /// heard any more.
     pub fn answered(&mut self, runner: Runner) {
-        *self.state(runner) = State::Answered;
+        if *self.state(runner) == State::Running {
+            *self.state(runner) = State::Answered;
+        }
     }
 
     /// The runner is out. `why` is the reason for the second to start where it was the first.
     pub fn failed(&mut self, runner: Runner, why: Why) {
+        if *self.state(runner) != State::Running {
+            return;
+        }
         *self.state(runner) = State::Out;
         if runner == Runner::First {
             self.why_second = Some(why);
@@ -252,6 +258,8 @@ mod tests {
         let mut course = flex(RaceMode::Sequential);
         assert_eq!(course.next(ms(100)), Step::CallOff(Runner::First));
         assert_eq!(course.next(ms(100)), Step::Start(Runner::Second, Some(Why::Late)));
+        course.answered(Runner::First);
+        assert_eq!(course.next(ms(101)), Step::Wait(None), "one that was called off is not heard any more");
         course.failed(Runner::Second, Why::Failed);
         assert_eq!(course.next(ms(101)), Step::NobodyWon);
     }
