@@ -173,7 +173,7 @@ fn greeting(told: &Told<'_>, data_dir: &Path) -> String {
         "  curl http://{admin}/api/v1/manage/tenants/demo/budgets -H 'authorization: Bearer {management_key}' -H 'content-type: application/json' -d '{{\"covers\":\"tenant\",\"period\":\"day\",\"limit\":\"0.01\"}}'\n"
     );
     format!(
-        "Tollgate is running with simulated vendors. The key of this run:\n\n  {key}\n\nA plain answer:\n\n{}\nStreamed:\n\n{}\nA fallback happening (see the x-tollgate-fallback-* headers):\n\n{}\nThe model chosen by task:\n\n{}\nA refusal:\n\n{}\nA hard budget of a cent a day, by the management API:\n\n{budget}\nMetrics: http://{ops}/metrics   Health: http://{ops}/health   Audit log: {data}   Stop: Ctrl-C\n",
+        "Tollgate is running with simulated vendors. The key of this run:\n\n  {key}\n\nA plain answer:\n\n{}\nStreamed:\n\n{}\nA fallback happening (see the x-tollgate-fallback-* headers):\n\n{}\nThe model chosen by task:\n\n{}\nIn time and cheap: flex, and the standard tier where flex is late, one time in five (see x-tollgate-race and -saved-usd):\n\n{}\nA refusal:\n\n{}\nA hard budget of a cent a day, by the management API:\n\n{budget}\nMetrics: http://{ops}/metrics   Health: http://{ops}/health   Audit log: {data}   Stop: Ctrl-C\n",
         curl(r#"{"model":"sim-small","messages":[{"role":"user","content":"Hello"}]}"#, ""),
         curl(r#"{"model":"sim-small","stream":true,"messages":[{"role":"user","content":"Hello"}]}"#, "-N "),
         curl(r#"{"model":"fallback-demo","messages":[{"role":"user","content":"Hello"}]}"#, "-i "),
@@ -181,6 +181,7 @@ fn greeting(told: &Told<'_>, data_dir: &Path) -> String {
             r#"{"model":"auto","messages":[{"role":"user","content":"Write a Python function that sorts a list"}]}"#,
             "-i "
         ),
+        curl(r#"{"model":"race-demo","start_within":"2s","messages":[{"role":"user","content":"Hello"}]}"#, "-i "),
         curl(r#"{"model":"no-such-model","messages":[{"role":"user","content":"Hello"}]}"#, "-i "),
         data = data_dir.display(),
     )

@@ -25,6 +25,8 @@ NOT_SHOWN = {}
 # What may be empty on a demo that does nothing wrong, and why.
 MAY_BE_EMPTY = {}
 MODELS = ["sim-small", "sim-large", "fallback-demo", "auto", "cut-demo", "estimated-demo", "refused-demo", "failed-demo", "no-such-model"]
+# Flex is late now and then, is late often, and has no time at all.
+STARTS = ["2s", "1s", "100ms"]
 SCRAPES = 14
 
 
@@ -57,6 +59,16 @@ def traffic(base_url, key, stop):
                 ask(f"{base_url}/chat/completions", json.dumps({**body, "stream": stream}).encode(), key)
         ask(f"{base_url}/chat/completions", b"{", "tgk_wrong")
         ask(f"{base_url}/chat/completions", b"{")
+
+
+def races(base_url, key, stop):
+    """Until told to stop, at most a thousand rounds: answers that are to start within a time."""
+    for _ in range(1000):
+        for start in STARTS:
+            if stop.is_set():
+                return
+            body = {"model": "race-demo", "start_within": start, "messages": [{"role": "user", "content": "Hello"}]}
+            ask(f"{base_url}/chat/completions", json.dumps({**body, "stream": True}).encode(), key)
 
 
 def start_prometheus(metrics_url, folder):
@@ -166,7 +178,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         process, prometheus = start_prometheus(metrics_url, folder)
         stop = threading.Event()
-        senders = [threading.Thread(target=traffic, args=(base_url, key, stop), daemon=True) for _ in range(2)]
+        senders = [threading.Thread(target=of, args=(base_url, key, stop), daemon=True) for of in [traffic, races] * 2]
         try:
             until("Prometheus is ready", lambda: "Ready" in ask(f"{prometheus}/-/ready"))
             for sender in senders:
