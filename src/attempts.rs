@@ -119,7 +119,7 @@ pub(crate) async fn chain(
     tier: Option<Asked>,
     leg: &mut Leg,
 ) -> Ran {
-    let mut how = How { why, tier };
+    let mut how = How { why, tier, ..How::default() };
     let mut open: Vec<&Candidate<'_>> = Vec::new();
     for candidate in plan.candidates().skip(skip) {
         if candidate.endpoint().health.may_try(clock::now_ms()) {
@@ -176,6 +176,9 @@ pub(crate) async fn try_one(
     match one(brief, candidate, how, number).await {
         Ok((begun, dropped)) => {
             endpoint.health.succeeded();
+            if how.tier == Some(Asked::Flex) {
+                endpoint.flex.started(how.number);
+            }
             if let Some(tier) = brief.seen_as(how) {
                 endpoint.lately.answered(tier, brief.exchange.call.stream, underway.out_for());
             }
@@ -304,7 +307,7 @@ fn judge(brief: Brief<'_>, endpoint: &Endpoint, how: How, fail: &Fail, after: Du
     }
     let now = clock::now_ms();
     if how.tier == Some(Asked::Flex) {
-        return judge_flex(brief, endpoint, fail, now);
+        return judge_flex(brief, endpoint, how, fail, now);
     }
     if !fail.is_the_endpoints_fault() {
         return;
@@ -320,7 +323,7 @@ fn judge(brief: Brief<'_>, endpoint: &Endpoint, how: How, fail: &Fail, after: Du
 }
 
 /// That flex is full says nothing of the standard tier.
-fn judge_flex(brief: Brief<'_>, endpoint: &Endpoint, fail: &Fail, now: u64) {
+fn judge_flex(brief: Brief<'_>, endpoint: &Endpoint, how: How, fail: &Fail, now: u64) {
     let rests = &brief.live.rests;
     match fail {
         Fail::Status { status, error, .. } if endpoint.vendor.lacks_tier(*status, error) => {
@@ -331,7 +334,7 @@ fn judge_flex(brief: Brief<'_>, endpoint: &Endpoint, fail: &Fail, now: u64) {
             let chance = draw::<8>().map_or(0, u64::from_le_bytes);
             endpoint.flex.refused(rests, now, chance);
         }
-        Fail::FirstByteTimeout => endpoint.flex.stalled(rests, now),
+        Fail::FirstByteTimeout => endpoint.flex.stalled(rests, now, how.number),
         _ => {}
     }
 }

@@ -109,8 +109,10 @@ impl Wishes {
             let what = format!("`{member}` asks for a tier, and `start_within` decides on it: send one of them");
             return Err(Refusal::new(Code::InvalidRequest, what).at(member));
         }
-        // Who names a tier has said enough.
-        let default = state.start_within.or(deadlines.start_within).filter(|_| call.asks_tier.is_none());
+        let default = state.start_within.or(deadlines.start_within);
+        let says_enough = said.or(default).is_some() || call.surface == Surface::Embeddings;
+        // Whoever names a tier is taken at that word.
+        let default = default.filter(|_| call.asks_tier.is_none());
         // Vectors are not waited for.
         let default = default.filter(|_| call.surface != Surface::Embeddings);
         // A tenant's time may be longer than the operator's: then it is the operator's.
@@ -130,7 +132,7 @@ impl Wishes {
                 let what = format!("`start_within` is at most {}", StartWithin::Time(deadlines.longest));
                 Err(Refusal::new(Code::InvalidRequest, what).at("start_within"))
             }
-            None if state.requires_start.unwrap_or(deadlines.require) && call.surface != Surface::Embeddings => {
+            _ if state.requires_start.unwrap_or(deadlines.require) && !says_enough => {
                 let what = "neither the body nor a header says how soon the answer must start";
                 Err(Refusal::new(Code::MissingStartWithin, what).at("start_within"))
             }

@@ -33,32 +33,40 @@ pub(crate) async fn of_tiers<'r>(
     first: &'r mut Leg,
     second: &'r mut Leg,
 ) -> Ran {
-    let course = match plan.flex() {
+    let (course, number) = match plan.flex() {
         Some(flex) => course(brief.live, flex.endpoint(), brief.exchange.call.stream, within, mode, brief.arrived),
-        None => Course::without_first(Why::NoTime),
+        None => (Course::without_first(Why::NoTime), 0),
     };
-    let standard = How { why: None, tier: Some(Asked::Standard) };
+    let standard = How { tier: Some(Asked::Standard), ..How::default() };
     let (mut first, mut second) = (Some(first), Some(second));
     let runners = |runner, why| -> Option<Run<'r, Last>> {
         Some(match runner {
-            Runner::First => alone(brief, plan.flex()?, How { why, tier: Some(Asked::Flex) }, first.take()?),
+            Runner::First => alone(brief, plan.flex()?, How { why, tier: Some(Asked::Flex), number }, first.take()?),
             Runner::Second => all(brief, plan, 0, How { why, ..standard }, second.take()?),
         })
     };
     last(run(course, brief.arrived, runners, || true).await)
 }
 
-/// What the course of a race of tiers is, at this endpoint and moment.
-fn course(live: &Live, flex: &Endpoint, stream: bool, within: Duration, mode: RaceMode, arrived: Instant) -> Course {
+/// What the course of a race of tiers is, at this endpoint and moment; and which of its tries of flex it is.
+fn course(
+    live: &Live,
+    flex: &Endpoint,
+    stream: bool,
+    within: Duration,
+    mode: RaceMode,
+    arrived: Instant,
+) -> (Course, u64) {
     let Start { standard_at, flex_may_start, .. } = schedule(live, flex, stream, within, arrived.elapsed());
-    let now = clock::now_ms();
     if !flex_may_start {
-        return Course::without_first(Why::NoTime);
+        return (Course::without_first(Why::NoTime), 0);
     }
-    if flex.health.state(now) != State::Flowing || !flex.flex.may_try(now) {
-        return Course::without_first(Why::Resting);
+    let now = clock::now_ms();
+    let is_flowing = flex.health.state(now) == State::Flowing;
+    match is_flowing.then(|| flex.flex.may_try(now)).flatten() {
+        Some(number) => (Course::of_tiers(mode, standard_at), number),
+        None => (Course::without_first(Why::Resting), 0),
     }
-    Course::of_tiers(mode, standard_at)
 }
 
 /// When the standard tier of an endpoint starts, and why then.
@@ -96,8 +104,8 @@ pub(crate) async fn of_hedge<'r>(
     let (mut first, mut second) = (Some(first), Some(second));
     let runners = |runner, why| -> Option<Run<'r, Last>> {
         Some(match runner {
-            Runner::First => alone(brief, candidate, How { why, tier }, first.take()?),
-            Runner::Second => all(brief, plan, skip, How { why, tier }, second.take()?),
+            Runner::First => alone(brief, candidate, How { why, tier, ..How::default() }, first.take()?),
+            Runner::Second => all(brief, plan, skip, How { why, tier, ..How::default() }, second.take()?),
         })
     };
     last(run(course, brief.arrived, runners, || hedge.quota.take()).await)

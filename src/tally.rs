@@ -241,7 +241,7 @@ impl Tally {
             endpoint.lately.cut(tier, stream, *took);
         }
         if (kind, how.tier) == (FailKind::Lost, Some(Asked::Flex)) {
-            endpoint.flex.stalled(&self.live.rests, clock::now_ms());
+            endpoint.flex.stalled(&self.live.rests, clock::now_ms(), how.number);
         }
     }
 

@@ -29,16 +29,20 @@ pub struct Rest {
     until_ms: AtomicU64,
     /// 0, or until when a try after the rest counts.
     probe_until_ms: AtomicU64,
-    /// In a row.
+    /// How many tries there were.
+    tries: AtomicU64,
+    /// The latest of them that has begun to answer.
+    latest_start: AtomicU64,
+    /// Those that stalled and began after it.
     stalls: AtomicU32,
     /// Rests after stalls, in a row.
     rests: AtomicU32,
 }
 
 impl Rest {
-    /// Asks leave to try. After a rest only one at a time gets it.
-    pub fn may_try(&self, now_ms: u64) -> bool {
-        match self.until_ms.load(Relaxed) {
+    /// Asks leave to try: the number of the try. After a rest only one at a time gets it.
+    pub fn may_try(&self, now_ms: u64) -> Option<u64> {
+        let may = match self.until_ms.load(Relaxed) {
             0 => true,
             until if now_ms < until => false,
             _ => {
@@ -46,7 +50,8 @@ impl Rest {
                 now_ms >= probe
                     && self.probe_until_ms.compare_exchange(probe, now_ms + PROBE_MS, Relaxed, Relaxed).is_ok()
             }
-        }
+        };
+        may.then(|| self.tries.fetch_add(1, Relaxed) + 1)
     }
 
     /// What is left of its rest.
@@ -56,9 +61,10 @@ impl Rest {
         Some(Duration::from_millis(left))
     }
 
-    /// An answer has begun: it works.
-    pub fn started(&self) {
-        // The common case touches one cache line, read-only.
+    /// An answer has begun, to the try of this number: it works.
+    pub fn started(&self, number: u64) {
+        self.latest_start.fetch_max(number, Relaxed);
+        // The common case only reads what else there is.
         if self.stalls.load(Relaxed) != 0 || self.until_ms.load(Relaxed) != 0 {
             self.stalls.store(0, Relaxed);
             self.rests.store(0, Relaxed);
@@ -80,11 +86,13 @@ impl Rest {
         self.rest(LACKING, now_ms);
     }
 
-    /// It had not begun to answer when the answer had to be sought elsewhere.
-    pub fn stalled(&self, policy: &RestPolicy, now_ms: u64) {
+    /// The try of this number had not begun to answer when the answer had to be sought elsewhere. That speaks
+    /// against the tier where none that began later has been answered: the slow ones of many that were sent at
+    /// once all come to their end together, after all the fast ones.
+    pub fn stalled(&self, policy: &RestPolicy, now_ms: u64, number: u64) {
         let until = self.until_ms.load(Relaxed);
-        if now_ms < until {
-            // It began before the rest did, and says nothing new.
+        // One that began before the rest did says nothing new either.
+        if number < self.latest_start.load(Relaxed) || now_ms < until {
             return;
         }
         let stalls = self.stalls.fetch_add(1, Relaxed).saturating_add(1);
@@ -115,34 +123,43 @@ mod tests {
             let flex = Rest::default();
             flex.refused(&POLICY, 1000, chance);
             assert_eq!(flex.left(1000), Some(Duration::from_millis(rest)));
-            assert!(!flex.may_try(1000 + rest - 1));
-            assert!(flex.may_try(1000 + rest) && !flex.may_try(1000 + rest), "one at a time");
-            flex.started();
-            assert!(flex.may_try(1000 + rest) && flex.left(0).is_none());
+            assert_eq!(flex.may_try(1000 + rest - 1), None);
+            assert_eq!((flex.may_try(1000 + rest), flex.may_try(1000 + rest)), (Some(1), None), "one at a time");
+            flex.started(1);
+            assert_eq!((flex.may_try(1000 + rest), flex.left(0)), (Some(2), None));
         }
     }
 
     #[test]
     fn a_single_stall_is_nothing_and_many_in_a_row_are_a_rest_that_doubles() {
         let flex = Rest::default();
-        flex.stalled(&POLICY, 0);
-        flex.stalled(&POLICY, 0);
-        flex.started();
-        flex.stalled(&POLICY, 0);
-        flex.stalled(&POLICY, 0);
-        assert!(flex.may_try(0));
-        flex.stalled(&POLICY, 0);
+        flex.stalled(&POLICY, 0, 1);
+        flex.stalled(&POLICY, 0, 2);
+        flex.started(3);
+        flex.stalled(&POLICY, 0, 4);
+        flex.stalled(&POLICY, 0, 5);
+        assert!(flex.may_try(0).is_some());
+        flex.stalled(&POLICY, 0, 6);
         assert_eq!(flex.left(0), Some(Duration::from_secs(300)));
-        flex.stalled(&POLICY, 1);
+        flex.stalled(&POLICY, 1, 7);
         assert_eq!(flex.left(0), Some(Duration::from_secs(300)), "those that began before add nothing");
-        assert!(flex.may_try(300_000));
-        flex.stalled(&POLICY, 300_000);
+        assert!(flex.may_try(300_000).is_some());
+        flex.stalled(&POLICY, 300_000, 8);
         assert_eq!(flex.left(300_000), Some(Duration::from_secs(600)));
-        for _ in 0..9 {
+        for number in 9..18 {
             let now = flex.left(0).map_or(0, |left| u64::try_from(left.as_millis()).unwrap_or(0));
-            flex.stalled(&POLICY, now);
+            flex.stalled(&POLICY, now, number);
             assert!(flex.left(now) <= Some(Duration::from_secs(16 * 300)));
         }
+    }
+
+    #[test]
+    fn the_slow_ones_of_many_that_were_sent_at_once_are_no_stalls_in_a_row() {
+        let flex = Rest::default();
+        let tries: Vec<u64> = (0..200).filter_map(|_| flex.may_try(0)).collect();
+        tries.iter().filter(|number| *number % 7 != 0).for_each(|number| flex.started(*number));
+        tries.iter().filter(|number| *number % 7 == 0).for_each(|number| flex.stalled(&POLICY, 0, *number));
+        assert_eq!(flex.left(0), None);
     }
 
     #[test]
@@ -158,6 +175,6 @@ mod tests {
         let flex = Rest::default();
         let policy = RestPolicy { refused: Duration::MAX, stalls: 0, stalled: Duration::MAX };
         flex.refused(&policy, u64::MAX - 1, u64::MAX);
-        flex.stalled(&policy, u64::MAX);
+        flex.stalled(&policy, u64::MAX, 1);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tollgate_api::RaceMode;
 
-use crate::{Course, Latencies, Latency, Rest, RestPolicy, Runner, Start, Step, Times, Why, start};
+use crate::{Course, Latencies, Latency, Rest, RestPolicy, Runner, Step, Times, Why, start};
 
 /// A tier to be drawn from.
 #[derive(Clone, Debug)]
@@ -89,6 +89,8 @@ enum Happens {
 struct Open {
     arrived: Duration,
     course: Course,
+    /// Which of the tries of flex it is.
+    number: u64,
     /// What is drawn for it; `None` for a refusal.
     flex: Option<Duration>,
     standard: Duration,
@@ -175,14 +177,17 @@ impl Play<'_> {
         }
         let is_refused = self.chance.u32(..1_000_000) < flex.0.refused_millionths;
         let drawn = flex.0.latencies.draw(&mut self.chance);
+        let found = start(times, &self.standard_seen, &self.flex_seen, Duration::ZERO);
+        let number = found.flex_may_start.then(|| self.rest.may_try(millis(now)));
         let open = Open {
+            number: number.flatten().unwrap_or(0),
             arrived: now,
             flex: (!is_refused).then_some(drawn),
             standard: standard.0.latencies.draw(&mut self.chance),
-            course: match start(times, &self.standard_seen, &self.flex_seen, Duration::ZERO) {
-                Start { flex_may_start: false, .. } => Course::without_first(Why::NoTime),
-                _ if !self.rest.may_try(millis(now)) => Course::without_first(Why::Resting),
-                Start { standard_at, .. } => Course::of_tiers(*mode, standard_at),
+            course: match number {
+                None => Course::without_first(Why::NoTime),
+                Some(None) => Course::without_first(Why::Resting),
+                Some(Some(_)) => Course::of_tiers(*mode, found.standard_at),
             },
             started: [None; 2],
         };
@@ -229,7 +234,7 @@ impl Play<'_> {
         };
         seen.answered(now.saturating_sub(started.unwrap_or(now)), millis(now));
         if runner == Runner::First {
-            self.rest.started();
+            self.rest.started(open.number);
         }
         self.loses(now, open, loser);
         self.sums.begins(now.saturating_sub(open.arrived), open, runner, self.trial);
@@ -246,7 +251,7 @@ impl Play<'_> {
         seen.cut(now.saturating_sub(started), millis(now));
         self.sums.lost += u128::from(prices.prompt);
         if runner == Runner::First {
-            self.rest.stalled(&self.trial.rests, millis(now));
+            self.rest.stalled(&self.trial.rests, millis(now), open.number);
         }
     }
 }

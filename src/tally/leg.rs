@@ -21,6 +21,8 @@ pub(crate) struct How {
     pub(crate) why: Option<Why>,
     /// The tier that is asked for; `None` where nothing is said of it.
     pub(crate) tier: Option<Asked>,
+    /// Which of its endpoint's tries of flex it is.
+    pub(crate) number: u64,
 }
 
 /// One try, as the record tells it.

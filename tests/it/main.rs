@@ -23,6 +23,8 @@ mod cli_manage;
 mod clients;
 mod crash;
 mod dashboards;
+mod deadlines;
+mod deadlines_many;
 mod fallback;
 mod filters;
 mod hangups;

@@ -7,7 +7,7 @@ use tollgate_store::{Covers, Period};
 
 use crate::http::Answer;
 use crate::office::Office;
-use crate::world::{Chat, World};
+use crate::world::{Chat, World, until};
 
 /// `sim-small`, which every endpoint of a world is priced as, in nano-dollars a token.
 const INPUT: i64 = 150;
@@ -120,6 +120,7 @@ fn a_budget_is_never_overrun_nor_refused_in_vain_whichever_way_a_request_comes_a
         lowered.limit = spent + 1_000;
         office.store.change_budget(&scope, &lowered).expect("it can be changed");
         office.is_taken_up_by(&world);
+        until("what was lent is given back", || (office.standing(&budget).leased == 0).then_some(()));
         for (way, ask) in WAYS {
             for chat in chats(endpoint) {
                 let answer = ask(&world, chat);

@@ -85,6 +85,20 @@ impl Plans {
         }
     }
 
+    /// A vendor that keeps in mind when each request came, and when it was hung up on. Said first.
+    pub(crate) fn timed(mut self) -> Self {
+        self.vendor = Vendor::spawn(Options { keep_times: true, ..Options::default() }).expect("a vendor starts");
+        self
+    }
+
+    /// An endpoint in OpenAI's dialect with a flex tier: both behave like this.
+    pub(crate) fn tiered(self, name: &str, standard: Profile, flex: Profile) -> Self {
+        let of_flex = format!("{name}-flex");
+        self.vendor.set(Profile { name: of_flex.clone(), ..flex });
+        let tiers = [("flex".to_owned(), of_flex), ("priority".to_owned(), name.to_owned())].into();
+        self.openai(name, Profile { tiers, ..standard })
+    }
+
     /// An endpoint in OpenAI's dialect whose vendor behaves like this.
     pub(crate) fn openai(self, name: &str, profile: Profile) -> Self {
         let base_url = format!("{}/v1", self.vendor.base_url(name));
