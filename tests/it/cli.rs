@@ -11,14 +11,15 @@ use crate::world::{Chat, TOLLGATE, World};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// An empty folder for one test.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("the folder can be made");
     folder
 }
 
-fn tollgate(folder: &Path, arguments: &[&str]) -> Output {
+/// The command, in this folder and without keys of vendors.
+pub(crate) fn tollgate(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(TOLLGATE);
     command.args(arguments).current_dir(folder).env_remove("TOLLGATE_CONFIG");
     for (name, _) in std::env::vars().filter(|(n, _)| n.ends_with("_API_KEY")) {
@@ -27,7 +28,8 @@ fn tollgate(folder: &Path, arguments: &[&str]) -> Output {
     command.output().expect("the binary runs")
 }
 
-fn said(output: &Output) -> String {
+/// All that it printed.
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

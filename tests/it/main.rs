@@ -19,6 +19,7 @@ mod byok;
 mod canary;
 mod cli;
 mod cli_clients;
+mod cli_deadlines;
 mod cli_manage;
 mod clients;
 mod crash;
