@@ -2,14 +2,15 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use tollgate_simulate::{Options, Vendor};
 
 use crate::gateway::Gateway;
-use crate::running::{Running, free_port};
+use crate::races;
+use crate::running::{Running, free_port, roomy};
 use crate::shape::{self, Shape};
 
 /// One way from the load to the vendor.
@@ -120,8 +121,9 @@ pub(crate) struct Way<'a> {
     pub(crate) request: Vec<u8>,
 }
 
-fn start_vendor() -> anyhow::Result<(Running, SocketAddr)> {
-    let mut command = Command::new(std::env::current_exe()?);
+/// The simulated vendor, and where it listens.
+pub(crate) fn start_vendor() -> anyhow::Result<(Running, SocketAddr)> {
+    let mut command = roomy(&std::env::current_exe()?);
     // It lives as long as its standard input, which is ours to hold.
     command.arg("vendor").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = Running::start("vendor", &mut command)?;
@@ -132,7 +134,7 @@ fn start_vendor() -> anyhow::Result<(Running, SocketAddr)> {
 
 fn start_bare(upstream: SocketAddr, threads: usize) -> anyhow::Result<(Running, SocketAddr)> {
     let address = free_port()?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = roomy(&std::env::current_exe()?);
     command.args(["bare", &address.to_string(), &upstream.to_string(), "--threads", &threads.to_string()]);
     let mut process = Running::start("bare", &mut command)?;
     process.listens_at(address)?;
@@ -141,7 +143,7 @@ fn start_bare(upstream: SocketAddr, threads: usize) -> anyhow::Result<(Running, 
 
 /// Is the simulated vendor, in a process of its own, until its standard input ends.
 pub(crate) fn be_a_vendor() -> anyhow::Result<()> {
-    let profiles = Shape::ALL.map(Shape::profile).to_vec();
+    let profiles = Shape::ALL.map(Shape::profile).into_iter().chain(races::profiles()).collect();
     let vendor = Vendor::spawn(Options { profiles, ..Options::default() })?;
     println!("{}", vendor.address());
     std::io::stdin().read_to_end(&mut Vec::new())?;

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use tollgate_store::{Scope, Store};
 
 use crate::figures::Spread;
-use crate::gateway::{DATA, Folder, Gateway, STORE};
+use crate::gateway::{DATA, Folder, Gateway, More, STORE};
 use crate::keys;
 use crate::running::free_port;
 
@@ -66,7 +66,7 @@ fn start(keys: u64, threads: usize) -> anyhow::Result<(Gateway, Stand)> {
     keys::fill(&folder.path().join(STORE), keys).context("filling a store")?;
     let began = Instant::now();
     // Nothing is sent on: no upstream is there.
-    let gateway = Gateway::start_in(folder, free_port()?, threads, "off")?;
+    let gateway = Gateway::start_in(folder, free_port()?, threads, "off", More::default())?;
     let last = keys::key(keys - 1);
     until(200, || status(gateway.ops, "/ready", ""))?;
     until(200, || status(gateway.address, "/v1/models", last.reveal()))?;

@@ -3,13 +3,13 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use anyhow::Context;
 use tollgate_auth::{Algorithm, Kind, NewKey, Pepper};
 
-use crate::running::{Running, free_port};
+use crate::running::{Running, free_port, roomy};
 use crate::shape::Shape;
 
 /// Not beside the configuration: that folder is watched for changes, which would be counted as work.
@@ -17,6 +17,15 @@ const LOG: &str = "log/requests.jsonl";
 /// The folder for what it keeps, and the store in it.
 pub(crate) const DATA: &str = "data";
 pub(crate) const STORE: &str = "data/tollgate.db";
+
+/// What a gateway's configuration has beside what all have.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct More {
+    /// Profiles of the vendor, each a model of that name.
+    pub(crate) places: &'static [&'static str],
+    /// Sections of the file.
+    pub(crate) sections: &'static str,
+}
 
 /// The gateway, running.
 pub(crate) struct Gateway {
@@ -31,7 +40,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts the `tollgate` that was built beside this program.
     pub(crate) fn start(upstream: SocketAddr, threads: usize, audit: &'static str) -> anyhow::Result<Self> {
-        Self::start_in(Folder::new()?, upstream, threads, audit)
+        Self::start_in(Folder::new()?, upstream, threads, audit, More::default())
     }
 
     /// Starts it in a folder that may hold a store already.
@@ -40,6 +49,7 @@ impl Gateway {
         upstream: SocketAddr,
         threads: usize,
         audit: &'static str,
+        more: More,
     ) -> anyhow::Result<Self> {
         let mut random = [0; 40];
         getrandom::fill(&mut random).map_err(|e| anyhow::anyhow!("the system gives no randomness: {e}"))?;
@@ -48,10 +58,11 @@ impl Gateway {
         let [address, ops, admin] = [free_port()?, free_port()?, free_port()?];
         fs::create_dir(folder.0.join("log"))?;
         let file = folder.0.join("tollgate.yaml");
-        fs::write(&file, configuration([address, ops, admin], threads, upstream, audit, (key.id().as_str(), &hash)))?;
+        let text = configuration([address, ops, admin], threads, upstream, audit, (key.id().as_str(), &hash), more);
+        fs::write(&file, text)?;
 
         let binary = std::env::current_exe()?.with_file_name("tollgate");
-        let mut command = Command::new(binary);
+        let mut command = roomy(&binary);
         command.args(["serve", "--config"]).arg(&file).stdout(Stdio::null());
         let name = match audit {
             "strict" => "tollgate, audit strict",
@@ -82,8 +93,11 @@ fn configuration(
     upstream: SocketAddr,
     audit: &str,
     (id, hash): (&str, &str),
+    more: More,
 ) -> String {
-    let each = |line: fn(&str, SocketAddr) -> String| Shape::ALL.map(|s| line(s.name(), upstream)).concat();
+    let names: Vec<&str> = Shape::ALL.iter().map(|shape| shape.name()).chain(more.places.iter().copied()).collect();
+    let each = |line: fn(&str, SocketAddr) -> String| names.iter().map(|name| line(name, upstream)).collect::<String>();
+    let sections = more.sections;
     let endpoints = each(|name, upstream| {
         format!(
             "  at-{name}: {{provider: sim, model: sim-small, base_url: \"http://{upstream}/{name}/v1\", price_as: simulated/sim-small}}\n"
@@ -103,7 +117,7 @@ fn configuration(
          limits: {{requests_per_minute: 16000000, concurrent_requests: 100000, requests_per_second_per_ip: 1000000}}\n\
          filters:\n  - {{use: sample, slot: after_classify, conf: {{tag: bench}}}}\n\
          log: {{level: warn, requests: true, file: {LOG}}}\naudit: {{mode: {audit}}}\n\
-         data_dir: {DATA}\nstore: {{url: \"sqlite:{STORE}\"}}\nadmin: {{listen: \"{admin}\"}}\n"
+         data_dir: {DATA}\nstore: {{url: \"sqlite:{STORE}\"}}\nadmin: {{listen: \"{admin}\"}}\n{sections}"
     )
 }
 

@@ -18,6 +18,7 @@ mod gateway;
 mod keys;
 mod load;
 mod quiet;
+mod races;
 mod results;
 mod rounds;
 mod running;
@@ -25,6 +26,7 @@ mod shape;
 mod soak;
 mod table;
 mod tongues;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -80,6 +82,9 @@ struct Cli {
     /// Only translation.
     #[arg(long)]
     translation: bool,
+    /// Only races: what one costs, and what it costs to wait.
+    #[arg(long)]
+    races: bool,
     /// Only CPU per request at 32 connections, and accounts and money with fewer keys.
     #[arg(long)]
     quick: bool,
@@ -100,6 +105,8 @@ enum Role {
         /// The export.
         export: PathBuf,
     },
+    /// Clients that ask once and wait, each over a connection of its own, in a process of their own.
+    Wait(waiting::Clients),
     /// The bare pass-through, in a process of its own.
     Bare {
         /// Where it listens.
@@ -117,6 +124,7 @@ fn main() -> anyhow::Result<()> {
     match cli.role {
         Some(Role::Vendor) => contender::be_a_vendor(),
         Some(Role::Verify { export }) => audit::be_a_verifier(&export),
+        Some(Role::Wait(clients)) => clients.wait(),
         Some(Role::Bare { listen, upstream, threads }) => bare::serve(listen, upstream, threads),
         None if cli.accounts => {
             println!("{}", accounts(&cli)?);
@@ -124,6 +132,10 @@ fn main() -> anyhow::Result<()> {
         }
         None if cli.translation => {
             println!("{}", translation(&cli)?);
+            Ok(())
+        }
+        None if cli.races => {
+            println!("{}", races(&cli)?);
             Ok(())
         }
         None if cli.quick => quick(&cli),
@@ -164,6 +176,15 @@ fn translation(cli: &Cli) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// What a race costs, and what it costs to wait.
+fn races(cli: &Cli) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let span = Duration::from_secs(cli.seconds.unwrap_or(3));
+    races::run(cli.rounds.into(), span, cli.threads.into())?.table(&mut text);
+    waiting::run(cli.threads.into())?.table(&mut text);
+    Ok(text)
+}
+
 fn measure(cli: Cli) -> anyhow::Result<()> {
     let results = cli.write.clone().map(Results::open).transpose()?;
     let (threads, seconds) = (cli.threads.into(), cli.seconds.unwrap_or(3));
@@ -181,6 +202,7 @@ fn measure(cli: Cli) -> anyhow::Result<()> {
     let audited = contenders.contains(&Contender::Strict).then(|| audit::run(cli.records)).transpose()?;
     let mut text = table::text(&setting, &measured, soaked.as_ref(), audited.as_ref());
     text.push_str(&translation(&cli)?);
+    text.push_str(&races(&cli)?);
     text.push_str(&accounts(&cli)?);
     println!("{text}");
     results.map_or(Ok(()), |results| results.write(&text))

@@ -1,8 +1,9 @@
 //! A process that is measured: started, read from `/proc`, killed at the end.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,12 @@ impl Running {
     /// Its number.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Writes all that it is told to its standard input, which must be piped, and closes that.
+    pub(crate) fn say(&mut self, what: &[u8]) -> anyhow::Result<()> {
+        let mut input = self.child.stdin.take().context("its standard input is not piped")?;
+        Ok(input.write_all(what)?)
     }
 
     /// What it says first on its standard output, which must be piped.
@@ -74,6 +81,20 @@ impl Running {
         self.memory_kb("VmHWM:")
     }
 
+    /// How many files it has open.
+    pub(crate) fn files(&self) -> anyhow::Result<usize> {
+        let path = format!("/proc/{}/fd", self.pid());
+        Ok(fs::read_dir(&path).with_context(|| format!("{path} of {}", self.name))?.count())
+    }
+
+    /// How many it may have open; `None` for as many as it likes.
+    pub(crate) fn files_max(&self) -> anyhow::Result<Option<usize>> {
+        let limits = self.proc("limits")?;
+        let value = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
+        let value = value.with_context(|| format!("no limit of open files of {}", self.name))?;
+        Ok(value.parse().ok())
+    }
+
     /// What it has resident now, in kilobytes.
     pub(crate) fn resident_kb(&self) -> anyhow::Result<u64> {
         self.memory_kb("VmRSS:")
@@ -96,6 +117,13 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A program that may have as many files open as the system lets anyone: a shell raises the limit, and becomes it.
+pub(crate) fn roomy(program: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\""]).arg(program);
+    command
 }
 
 /// A port that is free now; the proxies do not say which one they got.

@@ -49,17 +49,25 @@ impl Shape {
             Self::Paced => (20, 100),
             Self::Sparse => (4, 20),
         };
-        Profile { name: self.name().to_owned(), output_tokens, tokens_per_second, ..Profile::default() }
+        let name = self.name().to_owned();
+        // Sold at flex too, and as fast there: whoever races is answered by the same.
+        let tiers = [("flex".to_owned(), name.clone())].into();
+        Profile { name, output_tokens, tokens_per_second, tiers, ..Profile::default() }
     }
 }
 
 /// The bytes of a request of about 1.45 kB, as a short conversation is. Every contender gets the
 /// same headers; `prefix` goes before the path.
 pub(crate) fn request(prefix: &str, model: &str, key: &str, shape: Shape) -> Vec<u8> {
+    request_with(prefix, model, key, shape, "")
+}
+
+/// The same with more members, each with its comma after it.
+pub(crate) fn request_with(prefix: &str, model: &str, key: &str, shape: Shape, members: &str) -> Vec<u8> {
     let stream = if shape == Shape::Whole { "" } else { "\"stream\":true," };
     let words = "Write a short note about the gate and the road behind it. ".repeat(22);
     let body = format!(
-        "{{\"model\":\"{model}\",{stream}\"temperature\":0.2,\"messages\":[{{\"role\":\"system\",\"content\":\"You are brief.\"}},{{\"role\":\"user\",\"content\":\"{words}\"}}]}}"
+        "{{\"model\":\"{model}\",{members}{stream}\"temperature\":0.2,\"messages\":[{{\"role\":\"system\",\"content\":\"You are brief.\"}},{{\"role\":\"user\",\"content\":\"{words}\"}}]}}"
     );
     format!(
         "POST {prefix}/v1/chat/completions HTTP/1.1\r\nhost: bench.test\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\nx-shape: {}\r\ncontent-length: {}\r\n\r\n{body}",
