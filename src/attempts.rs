@@ -147,7 +147,9 @@ pub(crate) async fn chain(
 /// What is said where everybody has failed.
 fn nobody(plan: &Plan<'_>, tally: &mut Tally) -> NoAnswer {
     let all = |kind: FailKind| tally.leg.tried.iter().all(|tried| tried.failed_as(kind));
+    let is_late = tally.wishes.latency.is_some_and(|most| tally.began().elapsed() >= most);
     NoAnswer::Refused(match tally.leg.unsayable.clone() {
+        _ if is_late => out_of_time(),
         // Where each of them failed for want of words, it is the request that asks for too much.
         Some(refusal) if all(FailKind::Unsupported) => refusal,
         _ if !tally.leg.tried.is_empty() && all(FailKind::TooLate) => out_of_time(),
@@ -211,7 +213,7 @@ impl Brief<'_> {
     }
 
     /// The tier whose times a try of this kind tells something of.
-    fn seen_as(&self, how: How) -> Option<Asked> {
+    pub(crate) fn seen_as(&self, how: How) -> Option<Asked> {
         how.tier.or_else(|| self.exchange.call.asks_tier.is_none().then_some(Asked::Standard))
     }
 
@@ -332,7 +334,7 @@ fn judge_flex(brief: Brief<'_>, endpoint: &Endpoint, how: How, fail: &Fail, now:
         Fail::Status { status: 429 | 498 | 503 | 529, .. } => {
             // Without chance all nodes come back at once; that is all.
             let chance = draw::<8>().map_or(0, u64::from_le_bytes);
-            endpoint.flex.refused(rests, now, chance);
+            endpoint.flex.refused(rests, now, how.number, chance);
         }
         Fail::FirstByteTimeout => endpoint.flex.stalled(rests, now, how.number),
         _ => {}

@@ -198,6 +198,11 @@ impl<'a> Plan<'a> {
     pub(crate) fn paced(mut self, wishes: &Wishes, surface: Surface) -> Result<Self, Refusal> {
         let paced = match wishes.start {
             None => return Ok(self),
+            // Vectors are made at one tier.
+            Some(StartWithin::Default | StartWithin::Auto) if surface == Surface::Embeddings => return Ok(self),
+            Some(StartWithin::Priority) if surface == Surface::Embeddings => {
+                Err(Asked::Priority.lacking(self.first().endpoint().vendor.name))
+            }
             Some(StartWithin::Default) => self.at(Asked::Standard, surface),
             Some(StartWithin::Priority) => self.at(Asked::Priority, surface),
             Some(StartWithin::Auto) => self.at(Asked::Auto, surface),
@@ -226,6 +231,9 @@ impl<'a> Plan<'a> {
         let first: &Endpoint = self.first().endpoint();
         Err(match first.tier_said(surface, Asked::Flex) {
             TierSaid::Missing => Asked::Flex.lacking(first.vendor.name),
+            _ if surface == Surface::Embeddings => {
+                Refusal::new(Code::ModelNotFlexCapable, "vectors are made at one tier").at("start_within")
+            }
             _ => {
                 let what = format!("the catalogue has no flex price for {}", first.name);
                 Refusal::new(Code::ModelNotFlexCapable, what).at("model")

@@ -34,7 +34,7 @@ pub(crate) async fn of_tiers<'r>(
     second: &'r mut Leg,
 ) -> Ran {
     let (course, number) = match plan.flex() {
-        Some(flex) => course(brief.live, flex.endpoint(), brief.exchange.call.stream, within, mode, brief.arrived),
+        Some(flex) => course(brief, plan.first().endpoint(), flex.endpoint(), within, mode),
         None => (Course::without_first(Why::NoTime), 0),
     };
     let standard = How { tier: Some(Asked::Standard), ..How::default() };
@@ -48,37 +48,38 @@ pub(crate) async fn of_tiers<'r>(
     last(run(course, brief.arrived, runners, || true).await)
 }
 
-/// What the course of a race of tiers is, at this endpoint and moment; and which of its tries of flex it is.
-fn course(
-    live: &Live,
-    flex: &Endpoint,
-    stream: bool,
-    within: Duration,
-    mode: RaceMode,
-    arrived: Instant,
-) -> (Course, u64) {
-    let Start { standard_at, flex_may_start, .. } = schedule(live, flex, stream, within, arrived.elapsed());
-    if !flex_may_start {
+/// What the course of a race of tiers is, at this moment; and which of the endpoint's tries of flex it is.
+fn course(brief: Brief<'_>, standard: &Endpoint, flex: &Endpoint, within: Duration, mode: RaceMode) -> (Course, u64) {
+    let stream = brief.exchange.call.stream;
+    let found = schedule(brief.live, standard, flex, stream, within, brief.arrived.elapsed());
+    if !found.flex_may_start {
         return (Course::without_first(Why::NoTime), 0);
     }
     let now = clock::now_ms();
     let is_flowing = flex.health.state(now) == State::Flowing;
     match is_flowing.then(|| flex.flex.may_try(now)).flatten() {
-        Some(number) => (Course::of_tiers(mode, standard_at), number),
+        Some(number) => (Course::of_tiers(mode, found.standard_at), number),
         None => (Course::without_first(Why::Resting), 0),
     }
 }
 
-/// When the standard tier of an endpoint starts, and why then.
-pub(crate) fn schedule(live: &Live, endpoint: &Endpoint, stream: bool, within: Duration, now: Duration) -> Start {
+/// When the standard tier of one endpoint starts beside the flex tier of another, or of the same, and why then.
+pub(crate) fn schedule(
+    live: &Live,
+    standard: &Endpoint,
+    flex: &Endpoint,
+    stream: bool,
+    within: Duration,
+    now: Duration,
+) -> Start {
     let deadlines = &live.deadlines;
     let times = Times {
         within,
-        prior: endpoint.first_content.unwrap_or(deadlines.first_content),
+        prior: standard.first_content.unwrap_or(deadlines.first_content),
         least: deadlines.least_wait,
         late_millionths: deadlines.late_millionths,
     };
-    start(&times, endpoint.lately.standard(stream), endpoint.lately.flex(stream), now)
+    start(&times, standard.lately.standard(stream), flex.lately.flex(stream), now)
 }
 
 /// The first candidate, and the others where it is late; itself again where it is the only one.
@@ -96,7 +97,9 @@ pub(crate) async fn of_hedge<'r>(
     let candidate = plan.first();
     let endpoint = candidate.endpoint();
     let usual = endpoint.lately.standard(brief.exchange.call.stream).quantile(LATE);
-    let Some(usual) = usual.filter(|_| endpoint.health.state(clock::now_ms()) == State::Flowing) else {
+    let is_flowing = endpoint.health.state(clock::now_ms()) == State::Flowing;
+    let is_known = brief.seen_as(How { tier, ..How::default() }) == Some(Asked::Standard);
+    let Some(usual) = usual.filter(|_| is_flowing && is_known) else {
         return chain(brief, plan, 0, None, tier, first).await;
     };
     let skip = usize::from(plan.candidates().count() > 1);

@@ -5,6 +5,7 @@
 //! It decides nothing.
 
 mod leg;
+mod line;
 mod pay;
 mod saving;
 
@@ -13,16 +14,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
-use tollgate_api::{
-    Caller, Code, Cost, Exchange, Finish, Money, Outcome, Refusal, RequestId, StartWithin, Surface, Tier, Usage,
-};
+use tollgate_api::{Caller, Code, Cost, Exchange, Finish, Outcome, Refusal, RequestId, StartWithin, Surface, Usage};
 use tollgate_limit::{Denied, Rate};
 use tollgate_race::Why;
 
 use crate::accounts::Holder;
 use crate::admit::Admitted;
 use crate::chain::States;
-use crate::clock;
 use crate::deadlines::{Asked, Pace, Wishes};
 use crate::endpoint::Endpoint;
 use crate::fail::FailKind;
@@ -182,69 +180,6 @@ impl Tally {
         self.cap().filter(|_| is_lowered)
     }
 
-    /// From here on it waits for upstreams.
-    pub(crate) fn waits(&mut self) {
-        self.waits_since = Some(Instant::now());
-    }
-
-    /// The wait is over, with content or without. Whoever is still out is called off.
-    pub(crate) fn waited_for(&mut self, answered: bool) {
-        self.waited_enough();
-        if answered {
-            self.first_content = Some(self.began.elapsed());
-        }
-        self.finish_race(FailKind::Lost);
-    }
-
-    fn waited_enough(&mut self) {
-        self.waited += self.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
-    }
-
-    /// The client left. The endpoint that was working for it; `None` when none was.
-    pub(crate) fn left_behind(&mut self) -> Option<Arc<Endpoint>> {
-        self.waited_enough();
-        let second = self.second.as_ref().and_then(|second| second.trying.as_ref());
-        let working = second.or(self.leg.trying.as_ref()).map(|trying| Arc::clone(&trying.endpoint));
-        self.finish_race(FailKind::HungUp);
-        working
-    }
-
-    /// Puts both lines of attempts together, that of the winner last. `kind` says why those that are still
-    /// out are called off.
-    fn finish_race(&mut self, kind: FailKind) {
-        let Some(mut second) = self.second.take() else {
-            self.call_off_rest(kind);
-            return;
-        };
-        // In sequence the first is out when the second begins, whatever came after.
-        let gave_way = second.began().is_some_and(|began| self.leg.was_dropped_before(began));
-        self.call_off_rest(if gave_way { FailKind::Lost } else { kind });
-        std::mem::swap(&mut self.leg, &mut second);
-        self.call_off_rest(kind);
-        std::mem::swap(&mut self.leg, &mut second);
-        self.race = RaceEnd::of(self.is_of_tiers, &self.leg, &second);
-        if self.race.is_some_and(RaceEnd::is_first) {
-            std::mem::swap(&mut self.leg, &mut second);
-        }
-        let Leg { tried, unsayable, dropped, .. } = *second;
-        self.leg.tried.extend(tried);
-        self.leg.unsayable = self.leg.unsayable.take().or(unsayable);
-        self.leg.dropped = dropped;
-    }
-
-    fn call_off_rest(&mut self, kind: FailKind) {
-        let call = self.exchange.as_ref().map(|exchange| &exchange.call);
-        let (stream, asks_tier) = call.map_or((false, None), |call| (call.stream, call.asks_tier));
-        let Some(Tried { endpoint, how, took, .. }) = self.leg.called_off(kind) else { return };
-        if let Some(tier) = how.tier.or_else(|| asks_tier.is_none().then_some(Asked::Standard)) {
-            // It would have taken longer than it had.
-            endpoint.lately.cut(tier, stream, *took);
-        }
-        if (kind, how.tier) == (FailKind::Lost, Some(Asked::Flex)) {
-            endpoint.flex.stalled(&self.live.rests, clock::now_ms(), how.number);
-        }
-    }
-
     /// Every metric.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.gateway.metrics
@@ -325,7 +260,7 @@ impl Tally {
                 audit.refused(code.as_str());
             }
         }
-        self.count_race();
+        self.count_race(outcome, elapsed);
         for pair in self.leg.tried.windows(2) {
             // Where another one was faster, nobody stepped in.
             if let Some((kind, _)) = pair[0].failed.as_ref().filter(|(kind, _)| *kind != FailKind::Lost) {
@@ -343,16 +278,23 @@ impl Tally {
         }
     }
 
-    fn count_race(&self) {
+    fn count_race(&self, outcome: Outcome, elapsed: Duration) {
         let races = &self.gateway.metrics.races;
         let tried = &self.leg.tried;
         if let Some(end) = self.race {
             let is_second = |why: &Why| !matches!(why, Why::Flex | Why::Fallback);
             races.ended(end, tried.iter().find_map(|t| t.how.why.filter(is_second)));
         }
-        if let (Some(StartWithin::Time(within)), Some(after)) = (self.wishes.start, self.first_content) {
-            races.started(after <= within);
-            races.start.observe(after.as_secs_f64());
+        if let Some(StartWithin::Time(within)) = self.wishes.start {
+            match self.first_content {
+                Some(after) => {
+                    races.started(after <= within);
+                    races.start.observe(after.as_secs_f64());
+                }
+                // Whoever leaves before it is time was not let down.
+                None if outcome == Outcome::Failed || elapsed > within => races.started(false),
+                None => {}
+            }
         }
         for (tried, at_most) in tried.iter().filter_map(|t| Some((t, t.lost?.at_most?))) {
             races.lost(&tried.endpoint.name, at_most);
@@ -362,85 +304,6 @@ impl Tally {
             if let Some(saving) = self.saving {
                 races.saved(&endpoint.name, saving.saved);
             }
-        }
-    }
-
-    fn line(&self, outcome: Outcome, elapsed: Duration) -> Vec<u8> {
-        let mut line = crate::line::Line::begin();
-        line.text("id", std::str::from_utf8(&self.id.text()).unwrap_or_default());
-        if let Some(caller) = &self.caller {
-            line.text("tenant", &caller.tenant).text("key", &caller.key_id);
-        }
-        line.text("surface", self.surface.as_str());
-        if let Some(exchange) = &self.exchange {
-            line.foreign("model", &exchange.call.model).flag("stream", exchange.call.stream);
-            if let Some(label) = &exchange.label {
-                line.text("task", label.task.map_or("unsure", |t| t.as_str()));
-                line.text("complexity", label.complexity.as_str()).text("rule", &label.rule);
-            }
-        }
-        if let Some(route) = &self.route {
-            line.text("route", route);
-        }
-        if let Some(endpoint) = self.served_by() {
-            line.text("endpoint", &endpoint.name).text("served_model", &endpoint.model);
-        }
-        if let Some(chain) = self.chain() {
-            line.text("chain", &chain);
-        }
-        line.number("status", self.status.into()).text("outcome", outcome.as_str());
-        if let Some(code) = self.refused {
-            line.text("code", code.as_str());
-        }
-        self.line_money(&mut line);
-        line.micros("total_ms", elapsed).micros("overhead_ms", elapsed.saturating_sub(self.waited));
-        if let Some(first) = self.first_content {
-            line.micros("first_content_ms", first);
-        }
-        self.line_race(&mut line);
-        line.end()
-    }
-
-    fn line_race(&self, line: &mut crate::line::Line) {
-        if let Some(start) = self.wishes.start {
-            line.text("start_within", &start.to_string());
-        }
-        if let Some(asked) = self.asked_tier() {
-            line.text("tier_asked", asked.as_str());
-        }
-        let Some(end) = self.race else { return };
-        line.text("race", end.as_str());
-        if let Some(why) = self.leg.tried.last().and_then(|tried| tried.how.why) {
-            line.text("why", why.as_str());
-        }
-        if let Some(Saving { saved, .. }) = self.saving {
-            line.text("saved_usd", &Money::from_nano(saved).decimal());
-        }
-        let at_most = self.at_most();
-        if at_most > 0 {
-            line.text("duplicate_usd_at_most", &Money::from_nano(at_most).decimal());
-        }
-    }
-
-    fn line_money(&self, line: &mut crate::line::Line) {
-        let Some(usage) = &self.usage else { return };
-        line.number("input_tokens", usage.prompt()).number("output_tokens", usage.output);
-        if usage.cached > 0 {
-            line.number("cached_tokens", usage.cached);
-        }
-        line.text("usage", usage.source.as_str());
-        match self.cost {
-            Some(cost) => line.text("cost_usd", &cost.total().decimal()),
-            None => line.text("cost_usd", "unpriced"),
-        };
-        if usage.tier != Tier::Standard {
-            line.text("tier", usage.tier.as_str());
-        }
-        if self.served_by().is_some_and(|endpoint| endpoint.is_guess(usage.tier)) {
-            line.text("price", "guessed");
-        }
-        if self.fee != 0 {
-            line.text("fee_usd", &Money::from_nano(self.fee).decimal());
         }
     }
 }

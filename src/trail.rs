@@ -253,7 +253,9 @@ impl Tally {
     /// Where there is no journal, what was spent is told to the ledger directly.
     fn note_loose(&mut self) {
         let Some(held) = self.held.take() else { return };
-        let (Some(caller), Some(usage), None) = (&self.caller, &self.usage, &self.live.books) else { return };
+        let (Some(caller), None) = (&self.caller, &self.live.books) else { return };
+        // Nobody answered, but somebody who was called off may have cost something.
+        let Some(usage) = self.usage.or_else(|| self.has_lost().then(Usage::default)) else { return };
         let nano = |nano: i64| nano.unsigned_abs();
         let posted = Posted {
             tenant: caller.tenant.to_string(),
@@ -312,8 +314,8 @@ impl Tally {
             record.served = Some((*endpoint.model).into());
             price(&mut record, books, endpoint, usage, &self.live.terms.fees);
             self.saved(&mut record);
-            record.budgets = self.payers.iter().map(|account| account.as_str().into()).collect();
         }
+        record.budgets = self.payers.iter().map(|account| account.as_str().into()).collect();
         record
     }
 

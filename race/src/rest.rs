@@ -33,6 +33,8 @@ pub struct Rest {
     tries: AtomicU64,
     /// The latest of them that has begun to answer.
     latest_start: AtomicU64,
+    /// The latest of them that was refused.
+    latest_refusal: AtomicU64,
     /// Those that stalled and began after it.
     stalls: AtomicU32,
     /// Rests after stalls, in a row.
@@ -64,6 +66,10 @@ impl Rest {
     /// An answer has begun, to the try of this number: it works.
     pub fn started(&self, number: u64) {
         self.latest_start.fetch_max(number, Relaxed);
+        if number < self.latest_refusal.load(Relaxed) {
+            // It was let in before the vendor said that there was no more room.
+            return;
+        }
         // The common case only reads what else there is.
         if self.stalls.load(Relaxed) != 0 || self.until_ms.load(Relaxed) != 0 {
             self.stalls.store(0, Relaxed);
@@ -73,8 +79,10 @@ impl Rest {
         }
     }
 
-    /// The vendor has no room. `chance` is any random number: not all nodes come back at once.
-    pub fn refused(&self, policy: &RestPolicy, now_ms: u64, chance: u64) {
+    /// The vendor has no room for the try of this number. `chance` is any random number: not all nodes come back
+    /// at once.
+    pub fn refused(&self, policy: &RestPolicy, now_ms: u64, number: u64, chance: u64) {
+        self.latest_refusal.fetch_max(number, Relaxed);
         let fifth = policy.refused / 5;
         let drawn = u64::try_from(fifth.as_millis()).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(1);
         let rest = policy.refused.saturating_sub(fifth) + Duration::from_millis(chance % drawn);
@@ -121,7 +129,7 @@ mod tests {
     fn a_refusal_is_a_rest_of_a_minute_more_or_less() {
         for (chance, rest) in [(0, 48_000), (24_000, 72_000), (12_000, 60_000)] {
             let flex = Rest::default();
-            flex.refused(&POLICY, 1000, chance);
+            flex.refused(&POLICY, 1000, 0, chance);
             assert_eq!(flex.left(1000), Some(Duration::from_millis(rest)));
             assert_eq!(flex.may_try(1000 + rest - 1), None);
             assert_eq!((flex.may_try(1000 + rest), flex.may_try(1000 + rest)), (Some(1), None), "one at a time");
@@ -163,10 +171,19 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_to_a_try_before_the_refusal_does_not_end_the_rest() {
+        let flex = Rest::default();
+        assert_eq!((flex.may_try(0), flex.may_try(0)), (Some(1), Some(2)));
+        flex.refused(&POLICY, 0, 2, 0);
+        flex.started(1);
+        assert!(flex.left(0).is_some());
+    }
+
+    #[test]
     fn a_tier_that_does_not_exist_is_not_asked_for_hours() {
         let flex = Rest::default();
         flex.lacking(0);
-        flex.refused(&POLICY, 0, 0);
+        flex.refused(&POLICY, 0, 1, 0);
         assert_eq!(flex.left(0), Some(LACKING), "a shorter rest does not end a longer one");
     }
 
@@ -174,7 +191,7 @@ mod tests {
     fn no_time_is_too_long() {
         let flex = Rest::default();
         let policy = RestPolicy { refused: Duration::MAX, stalls: 0, stalled: Duration::MAX };
-        flex.refused(&policy, u64::MAX - 1, u64::MAX);
+        flex.refused(&policy, u64::MAX - 1, 1, u64::MAX);
         flex.stalled(&policy, u64::MAX, 1);
     }
 }

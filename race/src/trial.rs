@@ -161,7 +161,7 @@ impl Play<'_> {
             Happens::Refuses => {
                 open.started[0] = None;
                 open.course.failed(Runner::First, Why::Refused);
-                self.rest.refused(&self.trial.rests, millis(now), self.chance.u64(..));
+                self.rest.refused(&self.trial.rests, millis(now), open.number, self.chance.u64(..));
             }
             Happens::Arrives | Happens::IsTime => {}
         }

@@ -42,7 +42,7 @@ impl Explain {
             Live::build(&config, filters, &Metrics::new(), None, None).map_err(|e| Exit::Config(format!("{e:#}")))?;
         let body = self.read()?;
         let text = explain(&live, body, &self.tenant, self.start_within)
-            .map_err(|r| anyhow::anyhow!("{} ({}): {}", r.message, r.code.as_str(), r.code.remedy()))?;
+            .map_err(|r| anyhow::anyhow!("{} ({}): {}", r.message, r.word(), r.code.remedy()))?;
         print(&text);
         Ok(Exit::Ok)
     }
@@ -130,7 +130,8 @@ fn explain(live: &Live, body: Bytes, tenant: &str, start: Option<StartWithin>) -
 /// The schedule of a race, with its numbers.
 fn race(text: &mut String, live: &Live, plan: &Plan<'_>, stream: bool, (within, mode): (Duration, RaceMode)) {
     let Some(endpoint) = plan.flex().map(plan::Candidate::endpoint) else { return };
-    let found = schedule(live, endpoint, stream, within, Duration::ZERO);
+    let standard = plan.first().endpoint();
+    let found = schedule(live, standard, endpoint, stream, within, Duration::ZERO);
     let time = |time: Duration| StartWithin::Time(time);
     let price = |tier| {
         let of = |usage| endpoint.price(&Usage { tier, ..usage }).map_or(Money::ZERO, |cost| cost.total());
@@ -146,7 +147,7 @@ fn race(text: &mut String, live: &Live, plan: &Plan<'_>, stream: bool, (within, 
     };
     let what = match found.quantile {
         Some(quantile) => format!("the {:.1}th percentile of {} answers", 100.0 * quantile, found.samples),
-        None if endpoint.first_content.is_some() => "the catalogue's prior: too little was seen yet".to_owned(),
+        None if standard.first_content.is_some() => "the catalogue's prior: too little was seen yet".to_owned(),
         None => "`deadlines.first_content`: too little was seen yet, and the catalogue has no prior".to_owned(),
     };
     let _ = writeln!(

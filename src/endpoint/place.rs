@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use pingora::protocols::ALPN;
+use pingora::protocols::l4::ext::TcpKeepalive;
 use pingora::upstreams::peer::HttpPeer;
 use tollgate_vault::Guard;
 
@@ -19,6 +20,13 @@ use crate::fail::Fail;
 const LOOKUP_FRESH_MS: u64 = 30_000;
 /// Load balancers of vendors close idle connections after 60 s and more.
 const POOL_IDLE: Duration = Duration::from_secs(50);
+/// After a minute of silence, whether the peer is still there.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive {
+    idle: Duration::from_secs(60),
+    interval: Duration::from_secs(10),
+    count: 6,
+    user_timeout: Duration::ZERO,
+};
 /// Streams on one HTTP/2 connection. Pingora's default of 1 would mean no multiplexing.
 const H2_STREAMS_MAX: usize = 100;
 
@@ -44,6 +52,9 @@ impl Place {
         options.connection_timeout = Some(site.connect);
         options.total_connection_timeout = Some(site.connect);
         options.idle_timeout = Some(POOL_IDLE);
+        // An answer may be waited for in silence for long: a peer that is gone is found out, and no firewall
+        // on the way forgets the connection.
+        options.tcp_keepalive = Some(KEEPALIVE);
         options.max_h2_streams = H2_STREAMS_MAX;
         if site.http2 {
             // Over TLS the handshake settles the version; in clear text it must be known.

@@ -172,7 +172,8 @@ impl Worst {
                 worst.byok = worst.byok.or(price.with_fee(byok, true));
             } else {
                 worst.spend = worst.spend.or(price.with_fee(terms.fees.cost, false));
-                worst.managed = worst.managed.or(price.with_fee(terms.fees.cost, false));
+                let once = Price::dearest(prices, prompt, tier);
+                worst.managed = worst.managed.or(once.with_fee(terms.fees.cost, false));
             }
         }
         worst
@@ -373,14 +374,16 @@ impl Held {
         all.filter(move |(pays, _)| pays_now(*pays)).map(|(_, drawer)| drawer.account())
     }
 
-    /// Books what was spent: cost and fee in nano-dollars, by whose credentials. More than was held is
-    /// booked as well, and told of: an upstream does not keep to its cap.
-    pub(crate) fn settle(&mut self, cost: i64, fee: i64, own: bool, endpoint: &Endpoint) {
+    /// Books what was spent at this endpoint, in nano-dollars: cost, fee, and what attempts that were called off
+    /// may have cost. A budget counts all of it, for it is never overrun; a balance pays what is asked of it. More
+    /// than was held is booked as well, and told of: an upstream does not keep to its cap.
+    pub(crate) fn settle(&mut self, (cost, fee, at_most): (i64, i64, i64), endpoint: &Endpoint) {
         let Some(hold) = self.hold.take() else { return };
         let all = cost.saturating_add(fee);
-        let amounts = match own {
-            true => Amounts { spend: all, managed: 0, byok: fee },
-            false => Amounts { spend: all, managed: all, byok: 0 },
+        let spend = all.saturating_add(at_most);
+        let amounts = match endpoint.is_own {
+            true => Amounts { spend, managed: 0, byok: fee },
+            false => Amounts { spend, managed: all, byok: 0 },
         };
         if let Err(breach) = hold.settle(amounts) {
             self.ledger.metrics.ledger.breaches.inc();

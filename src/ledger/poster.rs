@@ -280,9 +280,12 @@ impl Posted {
 
     /// What one of its accounts pays.
     fn charge(&self, account: &Account) -> i64 {
-        let all = match account.id.starts_with("bal_byok_") {
-            true => self.fee,
-            false => self.cost.saturating_add(self.fee).saturating_add(self.at_most),
+        let asked = self.cost.saturating_add(self.fee);
+        let all = match &*account.id {
+            id if id.starts_with("bal_byok_") => self.fee,
+            id if id.starts_with("bal_") => asked,
+            // A budget is never overrun, also not by what nobody will ever say.
+            _ => asked.saturating_add(self.at_most),
         };
         i64::try_from(all).unwrap_or(i64::MAX)
     }

@@ -4,9 +4,15 @@ use prometheus::{CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec
 use tollgate_api::Tier;
 use tollgate_race::Why;
 
-use super::{TTFT_BUCKETS, VALID, counters, register};
+use super::{VALID, counters, register};
 use crate::deadlines::Asked;
 use crate::tally::RaceEnd;
+
+/// Times to start, up to the day that may be asked for.
+const START_BUCKETS: &[f64] = &[
+    0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0, 14_400.0,
+    86_400.0,
+];
 
 /// Deadlines and races.
 pub(crate) struct RaceMetrics {
@@ -31,7 +37,7 @@ impl RaceMetrics {
             "tollgate_start_seconds",
             "From the head of a request to the first content of its answer, where it asked for a time to start in.",
         );
-        let start = Histogram::with_opts(start.buckets(TTFT_BUCKETS.to_vec())).expect(VALID);
+        let start = Histogram::with_opts(start.buckets(START_BUCKETS.to_vec())).expect(VALID);
         register(r, &start);
         let in_time = "Requests that asked for a time to start in, by whether they did.";
         let in_time = counters(r, "tollgate_start_within_total", in_time, &["in_time"]);

@@ -10,6 +10,8 @@ use smallvec::SmallVec;
 use tollgate_api::Refusal;
 use tollgate_race::Why;
 
+use super::{RaceEnd, Tally};
+use crate::clock;
 use crate::deadlines::Asked;
 use crate::endpoint::Endpoint;
 use crate::fail::{Fail, FailKind};
@@ -102,7 +104,8 @@ impl Leg {
     /// The one that is out was dropped, or will be: another was faster, or its client has gone.
     pub(crate) fn called_off(&mut self, kind: FailKind) -> Option<&Tried> {
         self.trying.as_ref()?;
-        self.ended(Some((kind, kind.as_str().to_owned())), String::new());
+        let sentence = if kind == FailKind::Lost { "it was called off before it began to answer" } else { "" };
+        self.ended(Some((kind, kind.as_str().to_owned())), sentence.to_owned());
         self.tried.last()
     }
 
@@ -151,6 +154,71 @@ impl Drop for Underway<'_> {
     fn drop(&mut self) {
         if let Some(trying) = &mut self.0.trying {
             trying.until.get_or_insert_with(Instant::now);
+        }
+    }
+}
+
+impl Tally {
+    /// From here on it waits for upstreams.
+    pub(crate) fn waits(&mut self) {
+        self.waits_since = Some(Instant::now());
+    }
+
+    /// The wait is over, with content or without. Whoever is still out is called off.
+    pub(crate) fn waited_for(&mut self, answered: bool) {
+        self.waited_enough();
+        if answered {
+            self.first_content = Some(self.began.elapsed());
+        }
+        self.finish_race(FailKind::Lost);
+    }
+
+    fn waited_enough(&mut self) {
+        self.waited += self.waits_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    /// The client left. The endpoint that was working for it; `None` when none was.
+    pub(crate) fn left_behind(&mut self) -> Option<Arc<Endpoint>> {
+        self.waited_enough();
+        let second = self.second.as_ref().and_then(|second| second.trying.as_ref());
+        let working = second.or(self.leg.trying.as_ref()).map(|trying| Arc::clone(&trying.endpoint));
+        self.finish_race(FailKind::HungUp);
+        working
+    }
+
+    /// Puts both lines of attempts together, that of the winner last. `kind` says why those that are still
+    /// out are called off.
+    fn finish_race(&mut self, kind: FailKind) {
+        let Some(mut second) = self.second.take() else {
+            self.call_off_rest(kind);
+            return;
+        };
+        // In sequence the first is out when the second begins, whatever came after.
+        let gave_way = second.began().is_some_and(|began| self.leg.was_dropped_before(began));
+        self.call_off_rest(if gave_way { FailKind::Lost } else { kind });
+        std::mem::swap(&mut self.leg, &mut second);
+        self.call_off_rest(kind);
+        std::mem::swap(&mut self.leg, &mut second);
+        self.race = RaceEnd::of(self.is_of_tiers, &self.leg, &second);
+        if self.race.is_some_and(RaceEnd::is_first) {
+            std::mem::swap(&mut self.leg, &mut second);
+        }
+        let Leg { tried, unsayable, dropped, .. } = *second;
+        self.leg.tried.extend(tried);
+        self.leg.unsayable = self.leg.unsayable.take().or(unsayable);
+        self.leg.dropped = dropped;
+    }
+
+    fn call_off_rest(&mut self, kind: FailKind) {
+        let call = self.exchange.as_ref().map(|exchange| &exchange.call);
+        let (stream, asks_tier) = call.map_or((false, None), |call| (call.stream, call.asks_tier));
+        let Some(Tried { endpoint, how, took, .. }) = self.leg.called_off(kind) else { return };
+        if let Some(tier) = how.tier.or_else(|| asks_tier.is_none().then_some(Asked::Standard)) {
+            // It would have taken longer than it had.
+            endpoint.lately.cut(tier, stream, *took);
+        }
+        if (kind, how.tier) == (FailKind::Lost, Some(Asked::Flex)) {
+            endpoint.flex.stalled(&self.live.rests, clock::now_ms(), how.number);
         }
     }
 }

@@ -112,7 +112,7 @@ impl Tally {
         let at_most = self.at_most();
         if let Some(held) = self.held.as_mut().filter(|held| held.is_open()) {
             self.payers = held.accounts(endpoint.is_own).map(ToString::to_string).collect();
-            held.settle(cost.saturating_add(at_most), self.fee, endpoint.is_own, endpoint);
+            held.settle((cost, self.fee, at_most), endpoint);
         }
     }
 

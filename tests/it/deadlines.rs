@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_simulate::{Distribution, Fault, Profile};
-use tollgate_store::{Covers, Deadlines, Period};
+use tollgate_store::{BalanceKind, Covers, Deadlines, Period};
 
 use crate::bare::BareVendor;
 use crate::office::Office;
@@ -269,6 +269,12 @@ fn every_surface_can_say_how_soon() {
     let answer = world.ask("POST", "/v1/embeddings", &headers, vectors.to_string().as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(sent(&world, "north").get("start_within"), None);
+    for (start, code) in [("30s", "model_not_flex_capable"), ("priority", "priority_unsupported_for_openai_compatible")]
+    {
+        let vectors = json!({"model": "only-north", "input": "x", "start_within": start});
+        let answer = world.ask("POST", "/v1/embeddings", &headers, vectors.to_string().as_bytes());
+        assert_eq!((answer.status, answer.code().as_str()), (400, code), "vectors have one tier: {}", answer.text());
+    }
 }
 
 #[test]
@@ -373,7 +379,7 @@ fn what_was_seen_of_the_standard_tier_decides_when_it_starts() {
 fn a_bound_on_latency_holds_over_the_whole_chain() {
     let world = World::with().openai("slow", after(60_000)).openai("slower", after(60_000));
     let world = world.model("both", &["slow", "slower"]).start();
-    for chat in [Chat::to("both"), Chat::to("both").streamed()] {
+    for chat in [Chat::to("both"), Chat::to("both").streamed(), Chat::only("slow")] {
         let began = Instant::now();
         let answer = world.chat_with(&[("x-tollgate-max-latency-ms", "300")], chat);
         let took = began.elapsed();
@@ -432,6 +438,30 @@ fn a_race_holds_the_prompt_twice_and_settles_what_the_loser_may_have_cost() {
     until("all of the hold is back", || (office.standing(&budget).leased == 0).then_some(()));
     let flex = world.seen("north-flex").billed;
     assert!(of(&record["attempts"][0]["at_most"]) >= flex.input as i64 * INPUT / 2, "no less than the vendor asks");
+}
+
+#[test]
+fn where_nobody_answers_a_budget_counts_what_was_called_off_and_a_balance_does_not() {
+    let world = World::with().timed().tiered("north", status(500), after(60_000));
+    let world = world.section("deadlines", "{race: sequential}").start();
+    let office = Office::of(&world);
+    let budget = office.budget(Covers::Tenant, Period::Total, 1_000_000_000);
+    office.top_up(BalanceKind::Managed, 1_000_000_000);
+    office.is_taken_up_by(&world);
+    let answer = world.chat(asking(START_WITHIN));
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.text().contains("called off"), "{}", answer.text());
+    let record = world.record_of(&answer);
+    let at_most = record["attempts"][0]["at_most"].as_i64().expect("flex may have read the prompt");
+    assert_eq!(office.settled(&budget, |standing| standing.settled > 0), at_most);
+    until("all of the hold is back", || (office.standing(&budget).leased == 0).then_some(()));
+    let scope = tollgate_store::Scope::Operator;
+    let balances = office.store.balances(&scope, crate::office::TENANT).expect("balances");
+    assert!(
+        balances.iter().all(|balance| balance.standing.settled == 0),
+        "nobody asks the tenant for it: {balances:?}"
+    );
+    world.verified_export("export");
 }
 
 #[test]

@@ -17,8 +17,9 @@ pub(crate) struct DeadlinesFile {
     /// and fast one), `auto` (whatever the account with the vendor is set to), or a time (`30s`, `1m30s`,
     /// `PT30S`), which is not longer than `longest`. Default: none.
     pub(crate) start_within: Option<Text>,
-    /// Whether a request that does not say is refused (`missing_start_within`). One whose tenant has a default
-    /// is not, and none is where `start_within` above is one for everybody.
+    /// Whether a request that does not say is refused (`missing_start_within`), also one that names a
+    /// `service_tier`. One whose tenant has a default is not, and none is where `start_within` above is one for
+    /// everybody.
     pub(crate) require: bool,
     /// What happens to the flex attempt when the standard one has to start.
     pub(crate) race: RaceMode,
@@ -31,9 +32,10 @@ pub(crate) struct DeadlinesFile {
     /// catalogue has no `first_content_ms` and too little was seen yet.
     pub(crate) first_content: Time,
     /// How many in a hundred requests are to start in time: more than 50, less than 100. Where flex often misses,
-    /// the standard attempt starts earlier than at its 95th percentile, so that this share is kept.
+    /// the standard attempt starts earlier than at its 95th percentile, so that this share is kept; half of what
+    /// may be late is kept in reserve.
     pub(crate) in_time_percent: Text,
-    /// After the vendor refuses a flex attempt for want of room (429, 498, 503), flex is left alone at that
+    /// After the vendor refuses a flex attempt for want of room (429, 498, 503, 529), flex is left alone at that
     /// endpoint for about this long: a fifth more or less, drawn each time.
     pub(crate) flex_rest: Time,
     /// After so many flex attempts in a row that had not started when the standard one had to, flex is left alone

@@ -229,7 +229,7 @@ codes! {
         "Ask for `default`, or for a model of another vendor.";
     /// The vendor has a flex tier, but not for this model.
     ModelNotFlexCapable = "model_not_flex_capable", 400, InvalidRequest,
-        "A time in `start_within` needs a model that the catalogue lists at the flex tier.",
+        "A time in `start_within` needs a model that the catalogue lists at the flex tier, and a conversation with it.",
         "Ask for `default`, for another model, or have the operator add the model's flex price to the catalogue.";
     /// No endpoint is cheap enough.
     MaxCostExceeded = "max_cost_exceeded", 400, InvalidRequest,
@@ -265,7 +265,7 @@ codes! {
         "Try again after `retry-after`; the message says what each endpoint said.";
     /// The whole request took too long.
     DeadlineExceeded = "deadline_exceeded", 504, Api,
-        "An answer begins within `timeouts.total`, and within `x-tollgate-max-latency-ms` where a request sets that.",
+        "An answer begins within `timeouts.total` (after the deadline, where a time to start was asked for), and within `x-tollgate-max-latency-ms` where a request sets that.",
         "Try again, ask for less, allow more time, or ask the operator to raise `timeouts.total`.";
     /// The answer was cut off by the upstream after it had begun.
     UpstreamCut = "upstream_cut", 502, Api,
