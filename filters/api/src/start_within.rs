@@ -70,8 +70,12 @@ impl fmt::Display for StartWithin {
             Self::Auto => f.write_str("auto"),
             Self::Time(time) => {
                 let all = time.as_millis();
-                let parts = [(all / 3_600_000, "h"), (all / 60_000 % 60, "m"), (all / 1000 % 60, "s"), (all % 1000, "ms")];
-                parts.into_iter().filter(|(count, _)| *count > 0).try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
+                let parts =
+                    [(all / 3_600_000, "h"), (all / 60_000 % 60, "m"), (all / 1000 % 60, "s"), (all % 1000, "ms")];
+                parts
+                    .into_iter()
+                    .filter(|(count, _)| *count > 0)
+                    .try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
             }
         }
     }
@@ -165,8 +169,30 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         for text in [
-            "", "30", "s", "0s", "00h-00m-00s", "-30s-x", "30s30s", "30s1m", "1y", "PT", "P", "P1DT", "PT30", "P30S",
-            "PT1D", "1.s", ".5s", "1.2345s", "1e3s", "30 s", "18446744073709551615h", "Default", "flex", "३s",
+            "",
+            "30",
+            "s",
+            "0s",
+            "00h-00m-00s",
+            "-30s-x",
+            "30s30s",
+            "30s1m",
+            "1y",
+            "PT",
+            "P",
+            "P1DT",
+            "PT30",
+            "P30S",
+            "PT1D",
+            "1.s",
+            ".5s",
+            "1.2345s",
+            "1e3s",
+            "30 s",
+            "18446744073709551615h",
+            "Default",
+            "flex",
+            "३s",
         ] {
             assert_eq!(text.parse::<StartWithin>(), Err(NoStart), "{text}");
         }

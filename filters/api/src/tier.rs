@@ -46,13 +46,16 @@ impl Tier {
     /// tier of that name, and is read where its usage is.
     #[must_use]
     pub fn of_word(word: &str) -> Self {
-        match word.trim_start_matches("ON_DEMAND_").to_ascii_lowercase().as_str() {
-            "flex" => Self::Flex,
-            "priority" | "fast" => Self::Priority,
-            "batch" => Self::Batch,
-            "ultrafast" => Self::Ultrafast,
-            _ => Self::Standard,
-        }
+        const WORDS: [(&str, Tier); 5] = [
+            ("flex", Tier::Flex),
+            ("priority", Tier::Priority),
+            ("fast", Tier::Priority),
+            ("batch", Tier::Batch),
+            ("ultrafast", Tier::Ultrafast),
+        ];
+        // Every answer has one: without a search and without a copy.
+        let word = word.strip_prefix("ON_DEMAND_").unwrap_or(word);
+        WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map_or(Self::Standard, |(_, tier)| *tier)
     }
 }
 
