@@ -348,3 +348,27 @@ fn a_vendor_that_repeats_the_tenants_key_is_not_quoted() {
         assert!(mirror.connections() > 0, "it was asked");
     }
 }
+
+#[test]
+fn what_flex_saves_a_tenant_with_its_own_credential_is_its_own_but_for_the_fee_on_it() {
+    let fees = "{byok_percent: \"10\", saving_percent: \"20\"}";
+    let plans = World::with().tiered("north", Profile::default(), Profile::default());
+    let bank = Bank::of(plans.section("vault", ALLOWED).section("fees", fees));
+    bank.gave("north", OWN, None);
+    bank.office.top_up(BalanceKind::Byok, 1_000_000_000);
+    bank.settle();
+    let answer = bank.world.chat(Chat::only("north").with("start_within", json!("30s")));
+    assert_eq!((answer.status, answer.header("x-tollgate-race")), (200, Some("flex")), "{}", answer.text());
+    assert_eq!(bank.shown("north-flex").as_deref(), Some("Bearer own.key-of_acme"), "its race is run with its own");
+    let billed = bank.world.seen("north-flex").billed;
+    let cost = (billed.input as i64 * INPUT + billed.output as i64 * OUTPUT) / 2;
+    // Flex is half the price: a tenth of the cost, and a fifth of as much again that was saved.
+    let fee = (cost + 5) / 10 + (cost + 2) / 5;
+    let said = answer.header("x-tollgate-fee-usd").and_then(|fee| fee.parse::<Money>().ok()).expect("a fee");
+    assert!((said.nano() - fee).abs() <= 1, "{} for {fee}", said.nano());
+    let paid = until("the fee is paid", || {
+        let balances = bank.office.store.balances(&Scope::Operator, TENANT).expect("balances");
+        balances.iter().find(|b| b.kind == BalanceKind::Byok).map(|b| b.standing.settled).filter(|paid| *paid > 0)
+    });
+    assert_eq!(paid, said.nano(), "the fee, and nothing else");
+}

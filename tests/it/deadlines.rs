@@ -365,6 +365,24 @@ fn a_deadline_too_short_for_flex_goes_straight_to_the_standard_tier() {
 }
 
 #[test]
+fn time_spent_waiting_for_money_counts() {
+    let world = raced(after(900), Profile::default());
+    let office = Office::of(&world);
+    office.budget(Covers::Tenant, Period::Total, 300_000);
+    office.is_taken_up_by(&world);
+    let capped = |chat: Chat| chat.with("max_tokens", json!(300));
+    let first = world.begin(capped(Chat::only("north")));
+    world.wait_for_requests("north", 1);
+    let answer = world.chat(capped(asking(START_WITHIN)));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let record = world.record_of(&answer);
+    assert_eq!(record["attempts"][0]["why"], "no_time", "it had waited until the first was done: {record}");
+    assert!(record["attempts"][0]["at_ms"].as_u64() >= Some(400), "{record}");
+    assert_eq!(world.seen("north-flex").requests, 0);
+    drop(first);
+}
+
+#[test]
 fn what_was_seen_of_the_standard_tier_decides_when_it_starts() {
     let world = raced(Profile { latency: Distribution::Fixed(40), ..Profile::default() }, after(60_000));
     for _ in 0..25 {
