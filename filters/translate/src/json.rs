@@ -41,6 +41,17 @@ impl Json {
         serde_json::from_str(self.text()).ok()
     }
 
+    /// The `type` that it says it is of.
+    #[must_use]
+    pub(crate) fn kind(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Kind {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        self.to().map(|Kind { kind }| kind)
+    }
+
     /// Whether it is an object.
     #[must_use]
     pub fn is_object(&self) -> bool {

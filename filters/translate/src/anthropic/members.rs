@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use tollgate_api::Refusal;
 
-use crate::json::{Json, Members};
+use super::read::OutputConfig;
+use crate::json::{Json, Members, invalid};
 use crate::losses::Losses;
 
 /// What the client would miss in the answer.
@@ -16,21 +17,17 @@ const REFUSED: [&str; 7] =
     ["audio", "function_call", "functions", "logprobs", "modalities", "top_logprobs", "web_search_options"];
 
 /// Anthropic's own, which clients of any surface may add.
-const KNOWN: [&str; 8] = [
-    "cache_control",
-    "container",
-    "context_management",
-    "inference_geo",
-    "mcp_servers",
-    "output_config",
-    "speed",
-    "top_k",
-];
+const KNOWN: [&str; 7] =
+    ["cache_control", "container", "context_management", "inference_geo", "mcp_servers", "output_config", "speed"];
 
-/// Refuses what cannot be said.
+/// Refuses what cannot be said, and what is passed on but is not Anthropic's.
 pub(super) fn refuse(unknown: &Members, losses: &mut Losses) -> Result<(), Refusal> {
     let asked = |name: &&&str| unknown.get(**name).is_some_and(|value| !asks_nothing(name, value));
-    REFUSED.iter().filter(asked).try_for_each(|name| losses.lose(name, "does not exist at Anthropic"))
+    REFUSED.iter().filter(asked).try_for_each(|name| losses.lose(name, "does not exist at Anthropic"))?;
+    match unknown.get("output_config").map(Json::to::<OutputConfig>) {
+        Some(None) => Err(invalid("output_config", "must be an object with Anthropic's `format` or `effort`")),
+        _ => Ok(()),
+    }
 }
 
 /// What is passed on.

@@ -46,8 +46,9 @@ struct Choice {
     disable_parallel_tool_use: Option<bool>,
 }
 
+/// How the answer is to be, in Anthropic's words.
 #[derive(Default, Deserialize)]
-struct OutputConfig {
+pub(super) struct OutputConfig {
     format: Option<WireFormat>,
     effort: Option<Effort>,
 }
@@ -154,10 +155,12 @@ fn sampling(object: &mut Object<'_>) -> Result<Sampling, Refusal> {
 }
 
 fn tool(raw: &Json, path: &str) -> Result<Tool, Refusal> {
-    let tool: WireTool = raw.to().ok_or_else(|| invalid(path, "is not a tool"))?;
-    if tool.kind.is_some_and(|kind| kind != "custom") {
-        return Ok(Tool::Hosted(raw.clone()));
-    }
+    let tool = match raw.to::<WireTool>() {
+        Some(tool) if tool.kind.as_deref().is_none_or(|kind| kind == "custom") => tool,
+        // Members of our names may be something else in it.
+        _ if raw.kind().is_some_and(|kind| kind != "custom") => return Ok(Tool::Hosted(raw.clone())),
+        _ => return Err(invalid(path, "is not a tool")),
+    };
     Ok(Tool::Function {
         name: tool.name.ok_or_else(|| invalid(&format!("{path}.name"), "is missing"))?,
         description: tool.description,

@@ -87,9 +87,6 @@ pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Ve
     let (system, messages) = conversation(request, losses)?;
     let tools = tools::tools(&request.tools, version, losses)?;
     let mut unknown = members::kept(&request.unknown);
-    if !samples || request.sampling.top_k.is_some() {
-        unknown.remove("top_k");
-    }
     let service_tier = tier(request.tier.as_ref(), losses)?;
     if service_tier.is_some() {
         unknown.remove("service_tier");

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use tollgate_api::Refusal;
 
 use super::blocks::{CachePoint, Empty};
@@ -131,14 +132,17 @@ fn tools(tools: &[Tool], family: Family) -> Result<Vec<WireTool<'_>>, Refusal> {
     Ok(wire)
 }
 
-/// Whether a hosted tool is in Amazon's words.
+/// Whether a hosted tool is in Amazon's words, of which an object holds one.
 fn is_amazons(tool: &Json) -> bool {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Hosted {
-        system_tool: Option<serde::de::IgnoredAny>,
+        system_tool: Option<IgnoredAny>,
+        tool_spec: Option<IgnoredAny>,
+        cache_point: Option<IgnoredAny>,
     }
-    tool.to::<Hosted>().is_some_and(|tool| tool.system_tool.is_some())
+    let alone = |tool: Hosted| tool.system_tool.is_some() && tool.tool_spec.is_none() && tool.cache_point.is_none();
+    tool.to().is_some_and(alone)
 }
 
 /// A schema whose `type` is said: models refuse one without, which OpenAI takes.
@@ -146,7 +150,7 @@ fn schema(given: Option<&Json>) -> Schema<'_> {
     #[derive(serde::Deserialize)]
     struct Typed {
         #[serde(rename = "type")]
-        kind: Option<serde::de::IgnoredAny>,
+        kind: Option<IgnoredAny>,
     }
     let Some((given, members)) = given.and_then(|given| Some((given, given.text().strip_prefix('{')?))) else {
         let empty = Json::parse(r#"{"type":"object","properties":{}}"#).expect("it is JSON");

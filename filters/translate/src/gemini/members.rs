@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tollgate_api::Refusal;
 
+use super::fields::camel;
 use crate::json::{Json, Members};
 use crate::losses::Losses;
 
@@ -13,7 +14,8 @@ const REFUSED: [&str; 7] =
     ["audio", "function_call", "functions", "logprobs", "modalities", "top_logprobs", "web_search_options"];
 
 /// Members of `generationConfig` that the writer says itself: a second copy would be a duplicate.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
+    "_responseJsonSchema",
     "candidateCount",
     "frequencyPenalty",
     "logprobs",
@@ -45,20 +47,26 @@ fn asks_nothing(name: &str, value: &Json) -> bool {
 
 /// What is passed on of `generationConfig`.
 pub(super) fn config(unknown: &Members) -> BTreeMap<String, Json> {
-    let mut kept: BTreeMap<String, Json> = unknown.get("generationConfig").and_then(Json::to).unwrap_or_default();
+    let mut kept = object(unknown, "generationConfig");
     kept.retain(|name, _| !OURS.contains(&name.as_str()));
     kept
 }
 
 /// What is passed on of `toolConfig`.
 pub(super) fn tool_config(unknown: &Members) -> BTreeMap<String, Json> {
-    let mut kept: BTreeMap<String, Json> = unknown.get("toolConfig").and_then(Json::to).unwrap_or_default();
+    let mut kept = object(unknown, "toolConfig");
     kept.remove("functionCallingConfig");
     kept
 }
 
 /// What a client of Google said of thinking that the neutral form cannot.
 pub(super) fn thinking(unknown: &Members) -> Option<Json> {
-    let mut config: BTreeMap<String, Json> = unknown.get("generationConfig").and_then(Json::to)?;
-    config.remove("thinkingConfig")
+    object(unknown, "generationConfig").remove("thinkingConfig")
+}
+
+/// The members of an object, under one spelling: Google takes two, and what was said in the one would
+/// be said again in the other.
+fn object(unknown: &Members, name: &str) -> BTreeMap<String, Json> {
+    let given: BTreeMap<String, Json> = unknown.get(name).and_then(Json::to).unwrap_or_default();
+    given.into_iter().map(|(name, value)| (camel(&name), value)).collect()
 }

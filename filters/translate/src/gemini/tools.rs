@@ -1,10 +1,13 @@
 //! Tools, and which of them may be called: read and written.
 
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tollgate_api::Refusal;
 
-use super::fields::Fields;
+use super::fields::{Fields, camel};
 use super::schema::to_json_schema;
 use crate::json::{Json, invalid, read};
 use crate::losses::Losses;
@@ -123,14 +126,12 @@ pub(super) fn write_tools<'a>(tools: &'a [Tool], losses: &mut Losses) -> Result<
     Ok(wire)
 }
 
-/// Whether a hosted tool is in Google's words: others say their `type`.
+/// Whether a hosted tool is in Google's words: others say their `type`, and Amazon a `systemTool`. Functions
+/// are the client's to run.
 fn is_googles(tool: &Json) -> bool {
-    #[derive(Deserialize)]
-    struct Kind {
-        #[serde(rename = "type")]
-        kind: Option<serde::de::IgnoredAny>,
-    }
-    tool.to::<Kind>().is_some_and(|tool| tool.kind.is_none())
+    const NOT: [&str; 3] = ["functionDeclarations", "systemTool", "type"];
+    let members: Option<BTreeMap<String, IgnoredAny>> = tool.to();
+    members.is_some_and(|members| !members.keys().any(|name| NOT.contains(&camel(name).as_str())))
 }
 
 /// The choice of tools, only ever beside functions.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tollgate_api::{Code, Refusal};
 
+use super::read::asks_for_more_than_text;
 use crate::json::{Json, Members};
 use crate::losses::Losses;
 use crate::neutral::Request;
@@ -43,9 +44,11 @@ pub(super) fn refuse(unknown: &Members, losses: &mut Losses) -> Result<(), Refus
     asked.into_iter().try_for_each(|name| losses.lose(name, "does not exist at Google Interactions"))
 }
 
-/// What is passed on.
+/// What is passed on. Chat Completions has a `response_format` of its own.
 pub(super) fn kept(unknown: &Members) -> BTreeMap<&str, &Json> {
-    KEPT.iter().filter_map(|name| Some((*name, unknown.get(*name)?))).collect()
+    let ours = |name: &str, value: &Json| name != "response_format" || asks_for_more_than_text(value);
+    let given = KEPT.iter().filter_map(|name| Some((*name, unknown.get(*name)?)));
+    given.filter(|(name, value)| ours(name, value)).collect()
 }
 
 /// The members of `generation_config` that the neutral form does not know.

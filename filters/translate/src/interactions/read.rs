@@ -85,7 +85,10 @@ fn tier(word: String) -> Option<TierAsked> {
 }
 
 fn tool(raw: &RawValue, path: &str) -> Result<Tool, Refusal> {
-    let wire: WireTool = json::read(raw, || path.to_owned())?;
+    let wire: WireTool = match json::read(raw, || path.to_owned()) {
+        Ok(wire) => wire,
+        Err(refusal) => return hosted(raw).ok_or(refusal),
+    };
     if wire.kind.as_deref().is_some_and(|kind| kind != "function") {
         return Json::parse(raw.get()).map(Tool::Hosted).ok_or_else(|| invalid(path, "is not JSON"));
     }
@@ -96,6 +99,13 @@ fn tool(raw: &RawValue, path: &str) -> Result<Tool, Refusal> {
         strict: None,
         cache: None,
     })
+}
+
+/// A tool that Google runs: members of our names may be something else in it.
+fn hosted(raw: &RawValue) -> Option<Tool> {
+    let tool = Json::parse(raw.get())?;
+    let kind = tool.kind()?;
+    (kind != "function").then_some(Tool::Hosted(tool))
 }
 
 /// Reads how to generate; gives back the members that only Google understands.
@@ -171,20 +181,36 @@ fn format(request: &mut Request, object: &mut Object<'_>) -> Result<Option<Json>
         request.format = mime_type.filter(|kind| kind == "application/json").map(|_| Format::JsonObject);
         return Ok(None);
     };
-    let shapes: Vec<Json> = given.to().unwrap_or_else(|| vec![given.clone()]);
-    let [shape] = shapes.as_slice() else { return Ok(Some(given)) };
+    if asks_for_more_than_text(&given) {
+        return Ok(Some(given));
+    }
+    let shape = only_shape(&given);
     let wire: WireFormat =
         shape.to().ok_or_else(|| invalid("response_format", "must be an object, or a list of them"))?;
     match (wire.kind.as_deref(), wire.schema) {
-        (Some("audio" | "image" | "video"), _) => return Ok(Some(given)),
         (Some("text"), Some(schema)) => request.format = Some(Format::Schema { name: None, schema, strict: None }),
         (Some("text"), None) => {
             request.format = wire.mime_type.filter(|kind| kind == "application/json").map(|_| Format::JsonObject);
         }
         // Older clients send the schema itself.
-        _ => request.format = Some(Format::Schema { name: None, schema: shape.clone(), strict: None }),
+        _ => request.format = Some(Format::Schema { name: None, schema: shape, strict: None }),
     }
     Ok(None)
+}
+
+/// Whether a `response_format` is one of Google's that the neutral form cannot say.
+pub(super) fn asks_for_more_than_text(given: &Json) -> bool {
+    let is_other = |kind: &str| matches!(kind, "audio" | "image" | "video");
+    match given.to::<Vec<Json>>().as_deref() {
+        Some([shape]) => shape.kind().as_deref().is_some_and(is_other),
+        Some(_) => true,
+        None => given.kind().as_deref().is_some_and(is_other),
+    }
+}
+
+/// A shape, or the one in a list.
+fn only_shape(given: &Json) -> Json {
+    given.to::<[Json; 1]>().map_or_else(|| given.clone(), |[shape]| shape)
 }
 
 fn word(text: &str) -> Option<Json> {

@@ -11,7 +11,7 @@ use super::accent::{Accent, Cap, Tier};
 use super::effort::{self, Asked};
 use super::messages::{self, Message};
 use crate::freeform::{self, Grammar};
-use crate::json::{Json, unsupported};
+use crate::json::{Json, invalid, unsupported};
 use crate::losses::Losses;
 use crate::neutral::{Format, Request, Tool, ToolChoice};
 
@@ -203,16 +203,21 @@ pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Ve
         // Usage is always asked for: an answer nobody counted cannot be billed.
         stream_options: (request.stream && accent.takes("stream_options"))
             .then_some(StreamOptions { include_usage: true }),
-        unknown: known(request),
+        unknown: known(request)?,
     };
     serde_json::to_vec(&chat).map_err(|_| Refusal::new(Code::Internal, "The request could not be written."))
 }
 
 /// Of the members that the neutral form has no place for, those that the upstream knows: another
 /// surface's own would be refused there.
-fn known(request: &Request) -> BTreeMap<&str, &Json> {
+fn known(request: &Request) -> Result<BTreeMap<&str, &Json>, Refusal> {
     let members = request.unknown.iter().map(|(name, value)| (name.as_str(), value));
-    members.filter(|(name, _)| request.accent.takes(name) && !OURS.contains(name)).collect()
+    let known: BTreeMap<_, _> =
+        members.filter(|(name, _)| request.accent.takes(name) && !OURS.contains(name)).collect();
+    match known.get("safety_identifier").map(|given| given.to::<String>()) {
+        Some(None) => Err(invalid("safety_identifier", "must be a string")),
+        _ => Ok(known),
+    }
 }
 
 fn sampling<'a>(request: &'a Request, losses: &mut Losses) -> Result<Sampling<'a>, Refusal> {

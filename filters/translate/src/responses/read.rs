@@ -152,7 +152,10 @@ fn reasoning(request: &mut Request, object: &mut Object<'_>) -> Result<Option<Js
 }
 
 fn tool(raw: &RawValue, path: &str) -> Result<Tool, Refusal> {
-    let tool: WireTool = json::read(raw, || path.to_owned())?;
+    let tool: WireTool = match json::read(raw, || path.to_owned()) {
+        Ok(tool) => tool,
+        Err(refusal) => return hosted(raw).ok_or(refusal),
+    };
     let missing = || invalid(&format!("{path}.name"), "is missing");
     match tool.kind.as_str() {
         "function" => Ok(Tool::Function {
@@ -169,6 +172,13 @@ fn tool(raw: &RawValue, path: &str) -> Result<Tool, Refusal> {
         }),
         _ => Json::parse(raw.get()).map(Tool::Hosted).ok_or_else(|| invalid(path, "is not JSON")),
     }
+}
+
+/// A tool that OpenAI runs: members of our names may be something else in it.
+fn hosted(raw: &RawValue) -> Option<Tool> {
+    let tool = Json::parse(raw.get())?;
+    let kind = tool.kind()?;
+    (!matches!(kind.as_str(), "function" | "custom")).then_some(Tool::Hosted(tool))
 }
 
 /// Reads `tool_choice`. Where it allows only some tools, the others are taken away.
