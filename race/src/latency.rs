@@ -26,6 +26,8 @@ pub(crate) const ENOUGH: u64 = 20;
 pub struct Latency {
     answered: [AtomicU32; BUCKETS],
     cut: [AtomicU32; BUCKETS],
+    /// The sum of both: each request asks for quantiles, and would add up all buckets for each of them.
+    weight: AtomicU64,
     halved_ms: AtomicU64,
 }
 
@@ -34,6 +36,7 @@ impl Default for Latency {
         Self {
             answered: [const { AtomicU32::new(0) }; BUCKETS],
             cut: [const { AtomicU32::new(0) }; BUCKETS],
+            weight: AtomicU64::new(0),
             halved_ms: AtomicU64::new(0),
         }
     }
@@ -44,18 +47,20 @@ impl Latency {
     pub fn answered(&self, took: Duration, now_ms: u64) {
         self.forget(now_ms);
         self.answered[bucket(took)].fetch_add(WEIGHT, Relaxed);
+        self.weight.fetch_add(WEIGHT.into(), Relaxed);
     }
 
     /// An attempt was given up after this long, and had not begun to answer.
     pub fn cut(&self, after: Duration, now_ms: u64) {
         self.forget(now_ms);
         self.cut[bucket(after)].fetch_add(WEIGHT, Relaxed);
+        self.weight.fetch_add(WEIGHT.into(), Relaxed);
     }
 
     /// How many samples there are, with what is left of the old ones.
     #[must_use]
     pub fn samples(&self) -> u64 {
-        self.counts().map(|(answered, cut)| answered + cut).sum::<u64>() / u64::from(WEIGHT)
+        self.weight.load(Relaxed) / u64::from(WEIGHT)
     }
 
     /// The time within which this share of answers begins, where enough was seen to say. Where so many were
@@ -63,13 +68,11 @@ impl Latency {
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let mut longest = 0;
-        let mut left = self.weight().filter(|weight| *weight >= ENOUGH * u64::from(WEIGHT))?;
+        let mut left = self.enough()?;
         let mut late = 1.0;
-        for (place, (answered, cut)) in self.counts().enumerate() {
+        for (place, (answered, cut)) in self.counts().enumerate().filter(|(_, counts)| *counts != (0, 0)) {
             late *= 1.0 - ratio(answered, left);
-            if answered + cut > 0 {
-                longest = place;
-            }
+            longest = place;
             if late <= 1.0 - share + f64::EPSILON && answered > 0 {
                 return Some(upper_edge(place));
             }
@@ -81,12 +84,17 @@ impl Latency {
     /// The share of answers that begin later than this, where enough was seen to say.
     #[must_use]
     pub fn share_after(&self, time: Duration) -> Option<f64> {
-        let mut left = self.weight().filter(|weight| *weight >= ENOUGH * u64::from(WEIGHT))?;
+        let mut left = self.enough()?;
         let mut late = 1.0;
         // What falls into the bucket of that time itself is taken for late.
-        for (answered, cut) in self.counts().take(bucket(time)) {
-            late *= 1.0 - ratio(answered, left);
-            left = left.saturating_sub(answered + cut);
+        let mut before = self.counts().take(bucket(time));
+        while left > 0
+            && let Some((answered, cut)) = before.next()
+        {
+            if (answered, cut) != (0, 0) {
+                late *= 1.0 - ratio(answered, left);
+                left = left.saturating_sub(answered + cut);
+            }
         }
         Some(late)
     }
@@ -96,8 +104,9 @@ impl Latency {
         self.answered.iter().zip(&self.cut).map(move |(answered, cut)| (load(answered), load(cut)))
     }
 
-    fn weight(&self) -> Option<u64> {
-        Some(self.counts().map(|(answered, cut)| answered + cut).sum())
+    /// What all samples count, where they are enough to say something.
+    fn enough(&self) -> Option<u64> {
+        Some(self.weight.load(Relaxed)).filter(|weight| *weight >= ENOUGH * u64::from(WEIGHT))
     }
 
     /// Halves what there is, once for each half-life that has passed.
@@ -113,6 +122,7 @@ impl Latency {
             for count in self.answered.iter().chain(&self.cut) {
                 count.store(count.load(Relaxed) >> times, Relaxed);
             }
+            self.weight.store(self.counts().map(|(answered, cut)| answered + cut).sum(), Relaxed);
         }
     }
 }
