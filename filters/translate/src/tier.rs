@@ -94,7 +94,10 @@ mod tests {
         let asking = |dialect: Dialect| {
             let mut edits = Edits::new();
             dialect.ask_tier("flex", &mut edits);
-            edits.iter().map(|edit| (edit.member.to_string(), edit.value.as_deref().map(str::to_owned))).collect::<Vec<_>>()
+            edits
+                .iter()
+                .map(|edit| (edit.member.to_string(), edit.value.as_deref().map(str::to_owned)))
+                .collect::<Vec<_>>()
         };
         let edit = |member: &str, value: Option<&str>| (member.to_owned(), value.map(str::to_owned));
         assert_eq!(asking(Dialect::Responses), [edit("service_tier", Some("\"flex\""))]);

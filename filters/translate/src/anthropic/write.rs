@@ -12,9 +12,9 @@ use super::members;
 use super::model::Version;
 use super::thinking::{Plan, Thinking};
 use super::tools::{self, Choice, WireTool};
+use crate::dialect::Dialect;
 use crate::json::{Json, invalid};
 use crate::losses::Losses;
-use crate::dialect::Dialect;
 use crate::neutral::{Effort, Format, Request, TierAsked};
 use crate::tier::word as tier_word;
 

@@ -11,9 +11,9 @@ use super::effort::Plan;
 use super::family::Family;
 use super::tools::{self, ToolConfig};
 use super::{fields, members};
+use crate::dialect::Dialect;
 use crate::json::{Json, Members, invalid};
 use crate::losses::Losses;
-use crate::dialect::Dialect;
 use crate::neutral::{Effort, Format, Request, TierAsked};
 use crate::tier::word as tier_word;
 

@@ -11,9 +11,9 @@ use super::model::Model;
 use super::parts::{self, WireContent};
 use super::thinking::{self, Thinking};
 use super::tools::{self, Calling, WireTool};
+use crate::dialect::Dialect;
 use crate::json::{Json, invalid};
 use crate::losses::Losses;
-use crate::dialect::Dialect;
 use crate::neutral::{Format, Request, TierAsked, Tool};
 use crate::tier::word as tier_word;
 
@@ -114,9 +114,7 @@ pub(super) fn write_request(request: &Request, losses: &mut Losses) -> Result<Ve
 fn tier(asked: Option<&TierAsked>, losses: &mut Losses) -> Result<Option<&'static str>, Refusal> {
     Ok(match asked {
         None => None,
-        Some(asked @ (TierAsked::Default | TierAsked::Flex | TierAsked::Priority)) => {
-            tier_word(Dialect::Gemini, asked)
-        }
+        Some(asked @ (TierAsked::Default | TierAsked::Flex | TierAsked::Priority)) => tier_word(Dialect::Gemini, asked),
         Some(TierAsked::Auto) => {
             losses.lose("service_tier", "of `auto` does not exist at Gemini: name `standard`, `flex` or `priority`")?;
             None

@@ -11,9 +11,9 @@ use super::conversation;
 use super::members;
 use super::steps::Step;
 use crate::anthropic;
+use crate::dialect::Dialect;
 use crate::json::{Json, Members, invalid, unsupported};
 use crate::losses::Losses;
-use crate::dialect::Dialect;
 use crate::neutral::{Effort, Format, Reasoning, Request, TierAsked, Tool, ToolChoice};
 use crate::tier::word as tier_word;
 

@@ -184,7 +184,8 @@ fn unbounded(given: &Given<'_>) -> Option<&'static str> {
 
 fn start_within(value: Value<'_>) -> Result<StartWithin, Refusal> {
     let text = value.name(START_WITHIN)?;
-    text.parse().map_err(|wrong| Refusal::new(Code::InvalidRequest, format!("`{START_WITHIN}` {wrong}.")).at(START_WITHIN))
+    text.parse()
+        .map_err(|wrong| Refusal::new(Code::InvalidRequest, format!("`{START_WITHIN}` {wrong}.")).at(START_WITHIN))
 }
 
 fn missing(param: &'static str, wanted: &str) -> Refusal {

@@ -10,9 +10,9 @@ use tollgate_api::{Code, Refusal};
 use super::items::{self, Item};
 use super::members;
 use crate::anthropic;
+use crate::dialect::Dialect;
 use crate::json::Json;
 use crate::losses::Losses;
-use crate::dialect::Dialect;
 use crate::neutral::{Content, Effort, Format, Part, Reasoning, Request, TierAsked, Tool, ToolChoice};
 use crate::tier::word as tier_word;
 
@@ -252,9 +252,7 @@ fn tier<'a>(request: &'a Request, losses: &mut Losses) -> Result<Option<&'a str>
     Ok(match &request.tier {
         None => None,
         Some(TierAsked::Other(word)) if TIERS.contains(&word.as_str()) => Some(word),
-        Some(asked) if tier_word(Dialect::Responses, asked).is_some() => {
-            tier_word(Dialect::Responses, asked)
-        }
+        Some(asked) if tier_word(Dialect::Responses, asked).is_some() => tier_word(Dialect::Responses, asked),
         Some(_) => {
             losses.lose("service_tier", "is a word that OpenAI does not have")?;
             None
