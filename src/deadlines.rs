@@ -61,12 +61,12 @@ impl Asked {
     /// What a vendor is told that lacks it.
     fn lacking(self, vendor: &'static str) -> Refusal {
         let (code, what) = match self {
-            Self::Flex => (Code::FlexUnsupported, "a flex tier"),
-            Self::Priority => (Code::PriorityUnsupported, "a priority tier"),
+            Self::Flex => (Code::FlexUnsupported, "flex tier"),
+            Self::Priority => (Code::PriorityUnsupported, "priority tier"),
             // Everybody has the ordinary one.
             Self::Auto | Self::Standard => (Code::AutoUnsupported, "account settings for the tier"),
         };
-        Refusal::new(code, format!("{vendor} has no {}", what.trim_start_matches("a ")))
+        Refusal::new(code, format!("{vendor} has no {what}"))
             .at("start_within")
             .of_vendor(vendor)
     }
@@ -111,10 +111,8 @@ impl Wishes {
         }
         let default = state.start_within.or(deadlines.start_within);
         let says_enough = said.or(default).is_some() || call.surface == Surface::Embeddings;
-        // Whoever names a tier is taken at that word.
-        let default = default.filter(|_| call.asks_tier.is_none());
-        // Vectors are not waited for.
-        let default = default.filter(|_| call.surface != Surface::Embeddings);
+        // Whoever names a tier is taken at that word, and vectors are not waited for.
+        let default = default.filter(|_| call.asks_tier.is_none() && call.surface != Surface::Embeddings);
         // A tenant's time may be longer than the operator's: then it is the operator's.
         let default = default.map(|default| match default {
             StartWithin::Time(time) => StartWithin::Time(time.min(deadlines.longest)),
