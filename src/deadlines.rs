@@ -66,9 +66,7 @@ impl Asked {
             // Everybody has the ordinary one.
             Self::Auto | Self::Standard => (Code::AutoUnsupported, "account settings for the tier"),
         };
-        Refusal::new(code, format!("{vendor} has no {what}"))
-            .at("start_within")
-            .of_vendor(vendor)
+        Refusal::new(code, format!("{vendor} has no {what}")).at("start_within").of_vendor(vendor)
     }
 }
 
