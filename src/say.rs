@@ -2,7 +2,7 @@
 //! not. It sends nothing.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -86,6 +86,9 @@ async fn translated(endpoint: &Endpoint, call: &Call, edits: &Edits, tier: Optio
     Ok(Said { body: body.into(), dropped })
 }
 
+/// Looks for the mark of a seal; made once.
+static SEAL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(Seal::MARK));
+
 /// OpenAI's newer word for the cap on output.
 const NEWER_CAP: &str = "max_completion_tokens";
 
@@ -112,7 +115,7 @@ fn foreign_turns(call: &Call, edits: &Edits) -> Foreign {
     let messages = edited.map_or(call.messages(), str::as_bytes);
     match call.surface {
         Surface::Messages => tollgate_translate::native_messages(messages).map_or(Foreign::None, Foreign::Edit),
-        _ if memmem::find(messages, Seal::MARK.as_bytes()).is_some() => Foreign::Rewrite,
+        _ if SEAL.find(messages).is_some() => Foreign::Rewrite,
         _ => Foreign::None,
     }
 }

@@ -112,7 +112,18 @@ pub struct Spans {
     /// The value of `stream_options`, where given.
     pub stream_options: Option<Span>,
     /// The members of the body that are ours alone and no upstream must see.
-    pub ours: SmallVec<[&'static str; 2]>,
+    pub ours: SmallVec<[Ours; 2]>,
+    /// Whether the body has `service_tier`, were it `null`.
+    pub has_tier: bool,
+}
+
+/// A member of the body that is ours alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ours {
+    /// Its name.
+    pub name: &'static str,
+    /// What goes with it, its comma included, where all of them go.
+    pub cut: Span,
 }
 
 /// Which members of the body cap the output.
@@ -183,6 +194,6 @@ impl Call {
     /// The edits that take out what is ours alone.
     #[must_use]
     pub fn without_ours(&self) -> Edits {
-        self.spans.ours.iter().map(|member| Edit { member: (*member).into(), value: None }).collect()
+        self.spans.ours.iter().map(|ours| Edit { member: ours.name.into(), value: None }).collect()
     }
 }

@@ -17,7 +17,7 @@ mod task;
 mod tier;
 mod usage;
 
-pub use call::{Address, Call, Caps, Edit, Edits, Framing, Span, Spans, Surface};
+pub use call::{Address, Call, Caps, Edit, Edits, Framing, Ours, Span, Spans, Surface};
 pub use caller::{Caller, RequestId};
 pub use decimal::Decimal;
 pub use event::{Citation, CitedSpan, Event, StopReason};

@@ -129,7 +129,8 @@ fn decimal(number: &str, millis: u64) -> Option<u64> {
     if !is_number(whole) || !is_number(part) || part.len() > 3 {
         return None;
     }
-    let thousandths = format!("{part:0<3}").parse::<u64>().ok()?.checked_mul(millis)?;
+    let places = 10_u64.pow(3 - u32::try_from(part.len()).ok()?);
+    let thousandths = (part.parse::<u64>().ok()? * places).checked_mul(millis)?;
     whole.parse::<u64>().ok()?.checked_mul(millis)?.checked_add(thousandths / 1000)
 }
 

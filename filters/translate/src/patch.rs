@@ -68,9 +68,9 @@ fn quote(text: &str, out: &mut Vec<u8>) {
 }
 
 /// The bytes with the patches in place. Places do not overlap; of those that begin at the same
-/// byte the first pushed comes first.
+/// byte what is put in comes before what is taken out, and the first pushed first.
 pub(crate) fn apply(bytes: &[u8], mut patches: Patches<'_>) -> Vec<u8> {
-    patches.sort_by_key(|patch| patch.place.start);
+    patches.sort_by_key(|patch| (patch.place.start, !patch.place.is_empty()));
     let longer: usize = patches.iter().map(|patch| patch.text.len()).sum();
     let mut out = Vec::with_capacity(bytes.len() + longer);
     let mut from = 0;

@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use memchr::memchr;
 use smallvec::SmallVec;
-use tollgate_api::{Call, Edit, Span};
+use tollgate_api::{Call, Edit, Span, Spans};
 
 use crate::object::{Member, members, span_in};
 use crate::patch::{Patch, Patches, Text, apply};
 
 const STREAM_OPTIONS: &str = "stream_options";
+const TIER: &str = "service_tier";
 const ASKING: &str = "{\"include_usage\":true}";
 
 /// What becomes of one member; `None` removes it.
@@ -33,15 +34,18 @@ type Changes<'a> = SmallVec<[Change<'a>; 4]>;
 pub fn splice(call: &Call, edits: &[Edit], model: Option<&str>, ask_usage: bool) -> Bytes {
     let model = model.unwrap_or(&call.model);
     let asks = ask_usage && call.stream;
-    let mut changes = newest(edits);
+    let mut changes;
     let mut patches = Patches::new();
-    if !edits.is_empty() {
+    if at_known_places(call, edits, &mut patches) {
+        if asks {
+            patches.extend(asking_in_place(call));
+        }
+    } else {
+        changes = newest(edits);
         if asks {
             ask(call, &mut changes);
         }
         place(call, &changes, &mut patches);
-    } else if asks {
-        patches.extend(asking_in_place(call));
     }
     if let Some(place) = &call.spans.model
         && !names(call.body.get(place.clone()).unwrap_or_default(), model)
@@ -49,6 +53,24 @@ pub fn splice(call: &Call, edits: &[Edit], model: Option<&str>, ask_usage: bool)
         patches.push(Patch { place: place.clone(), text: Text::Quoted(model) });
     }
     if patches.is_empty() { call.body.clone() } else { apply(&call.body, patches).into() }
+}
+
+/// Whether all edits are of members whose place, or absence, was found when the body was read: then it need not
+/// be read again. What is ours alone goes, all of it, and a tier is asked for.
+fn at_known_places<'a>(call: &Call, edits: &'a [Edit], patches: &mut Patches<'a>) -> bool {
+    let Spans { ours, open, has_tier, .. } = &call.spans;
+    let is_ours = |edit: &Edit| edit.value.is_none() && ours.iter().any(|ours| *ours.name == *edit.member);
+    let new = |edit: &'a Edit| (&*edit.member == TIER && !has_tier).then_some(edit.value.as_deref()).flatten();
+    let mut tiers = edits.iter().filter_map(new);
+    let (tier, others) = (tiers.next(), tiers.next());
+    let known = edits.iter().filter(|edit| is_ours(edit)).count() + usize::from(tier.is_some());
+    if others.is_some() || known != edits.len() || known - usize::from(tier.is_some()) != ours.len() {
+        return false;
+    }
+    let others_stay = call.spans.has_members;
+    patches.extend(tier.map(|value| insert(*open, TIER, value.into(), others_stay)));
+    patches.extend(ours.iter().map(|ours| Patch::remove(ours.cut.clone())));
+    true
 }
 
 /// The last edit of each member, those of `model` left out: the plan decides that one.
@@ -206,6 +228,34 @@ mod tests {
                 assert_eq!(sent.as_ptr(), call.body.as_ptr(), "{body}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_ours_goes_the_same_way_whether_its_place_was_known_or_is_looked_for() {
+        let ours = [r#""start_within" : "30s""#, r#""drop_unsupported":true"#];
+        let rest = [r#""model":"a""#, r#" "messages":[1, {"x":"," }]"#, r#""stream" :true"#];
+        let orders =
+            [[0, 1, 2, 3, 4], [2, 0, 3, 1, 4], [2, 3, 4, 0, 1], [0, 2, 1, 3, 4], [2, 3, 0, 1, 4], [1, 2, 3, 4, 0]];
+        for (order, tier) in orders.iter().flat_map(|order| [None, Some("\"flex\"")].map(|tier| (order, tier))) {
+            let all: Vec<_> = ours.iter().chain(&rest).copied().collect();
+            let body = format!(" {{ {} }}", order.map(|place| all[place]).join(" ,"));
+            let mut edits: Vec<Edit> = call(&body).without_ours().into_vec();
+            edits.extend(tier.map(|tier| edit("service_tier", Some(tier))));
+            assert!(at_known_places(&call(&body), &edits, &mut Patches::new()), "{body}");
+            let known = spliced(&body, &edits, Some("b"), true);
+            // An edit of what is not there has the body read again.
+            edits.push(edit("absent", None));
+            assert!(!at_known_places(&call(&body), &edits, &mut Patches::new()));
+            let looked_for = spliced(&body, &edits, Some("b"), true);
+            let parsed =
+                |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+            assert_eq!(parsed(&known), parsed(&looked_for), "{body}");
+            assert_eq!(known.len(), looked_for.len(), "{known}\n{looked_for}");
+            assert!(parsed(&known).get("start_within").is_none() && parsed(&known)["model"] == "b");
+        }
+        let null = r#"{"model":"a","service_tier":null,"messages":[1]}"#;
+        let sent = spliced(null, &[edit("service_tier", Some("\"flex\""))], None, false);
+        assert_eq!(sent, r#"{"model":"a","service_tier":"flex","messages":[1]}"#, "never twice");
     }
 
     #[test]

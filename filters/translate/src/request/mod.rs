@@ -8,7 +8,8 @@ mod words;
 
 use bytes::Bytes;
 use memchr::memchr;
-use tollgate_api::{Address, Call, Caps, Code, Refusal, Spans, StartWithin, Surface};
+use smallvec::SmallVec;
+use tollgate_api::{Address, Call, Caps, Code, Ours, Refusal, Spans, StartWithin, Surface};
 
 use crate::depth;
 use crate::object::{Member, ObjectError, members, span_in};
@@ -120,9 +121,30 @@ fn call(address: &Address, body: &Bytes, given: &Given<'_>) -> Result<Call, Refu
             tools: tools.map(Value::span),
             // A `null` too has a place, for what replaces it.
             stream_options: given.raw("stream_options").map(|member| span_in(given.text, member.value)),
-            ours: OURS.into_iter().filter(|name| given.raw(name).is_some()).collect(),
+            ours: ours(given, body),
+            has_tier: given.raw("service_tier").is_some(),
         },
     })
+}
+
+/// The members that are ours alone, each with what goes with it: the comma before it, or the one after it where
+/// nothing stays before.
+fn ours(given: &Given<'_>, body: &[u8]) -> SmallVec<[Ours; 2]> {
+    let mut found = SmallVec::new();
+    let (mut end, mut leads) = (memchr(b'{', body).map_or(0, |at| at + 1), true);
+    for (nth, member) in given.members.iter().enumerate() {
+        let value = span_in(given.text, member.value);
+        let Some(name) = OURS.into_iter().find(|name| member.name == *name) else {
+            (end, leads) = (value.end, false);
+            continue;
+        };
+        let has_next = nth + 1 < given.members.len();
+        let comma = || memchr(b',', &body[value.end..]).map(|at| value.end + at + 1);
+        let upto = if leads && has_next { comma().unwrap_or(value.end) } else { value.end };
+        found.push(Ours { name, cut: end..upto });
+        end = upto;
+    }
+    found
 }
 
 fn model<'a>(given: &Given<'a>) -> Result<Value<'a>, Refusal> {
@@ -243,9 +265,10 @@ mod tests {
             };
             let call = of(r#""start_within":"1m30s","drop_unsupported":true"#).expect("a call");
             assert_eq!(call.start_within, Some(StartWithin::Time(std::time::Duration::from_secs(90))));
-            assert_eq!(&call.spans.ours[..], [DROP_UNSUPPORTED, START_WITHIN]);
+            let names = |call: &Call| call.spans.ours.iter().map(|ours| ours.name).collect::<Vec<_>>();
+            assert_eq!(names(&call), [START_WITHIN, DROP_UNSUPPORTED]);
             let none = of(r#""start_within":null"#).expect("a call");
-            assert_eq!((none.start_within, &none.spans.ours[..]), (None, &[START_WITHIN][..]));
+            assert_eq!((none.start_within, names(&none)), (None, vec![START_WITHIN]));
             for wrong in ["30", "\"30\"", "\"soon\"", "\"0s\"", "{}"] {
                 let refused = of(&format!(r#""start_within":{wrong}"#)).expect_err(wrong);
                 assert_eq!((refused.code, refused.param.as_deref()), (Code::InvalidRequest, Some("start_within")));
