@@ -4,7 +4,7 @@
 //! estimates wherever they go.
 
 use bytes::Bytes;
-use tollgate_api::{Event, Usage, UsageSource};
+use tollgate_api::{Event, Tier, Usage, UsageSource};
 use tollgate_meter::{Encoding, estimate_output_chars};
 use tollgate_translate::Dialect;
 
@@ -13,14 +13,14 @@ use crate::tally::Tally;
 
 /// A whole answer without usage.
 pub(crate) async fn whole(tally: &Tally, dialect: Dialect, body: Bytes) -> Usage {
-    let (messages, encoding) = (messages(tally), encoding(tally));
-    off_worker(move || estimated(encoding, &messages, text_tokens(encoding, dialect, &body))).await
+    let (messages, encoding, tier) = (messages(tally), encoding(tally), tier(tally));
+    off_worker(move || estimated(encoding, &messages, text_tokens(encoding, dialect, &body), tier)).await
 }
 
 /// A stream without usage, of which this many characters of output came.
 pub(crate) async fn stream(tally: &Tally, output_chars: u64) -> Usage {
-    let (messages, encoding) = (messages(tally), encoding(tally));
-    off_worker(move || estimated(encoding, &messages, estimate_output_chars(output_chars))).await
+    let (messages, encoding, tier) = (messages(tally), encoding(tally), tier(tally));
+    off_worker(move || estimated(encoding, &messages, estimate_output_chars(output_chars), tier)).await
 }
 
 /// Whether a vendor's report leaves the prompt out: it answered, and read nothing. (llama.cpp's streams of
@@ -69,9 +69,14 @@ fn encoding(tally: &Tally) -> Encoding {
     tally.leg.tried.last().map_or_else(Encoding::default, |tried| Encoding::of_model(&tried.endpoint.model))
 }
 
-fn estimated(encoding: Encoding, messages: &[u8], output: u64) -> Usage {
+/// The tier that was asked of whoever was asked last: what nobody reports is priced by it.
+fn tier(tally: &Tally) -> Tier {
+    tally.leg.tried.last().map_or(Tier::Standard, |tried| tried.how.priced_as())
+}
+
+fn estimated(encoding: Encoding, messages: &[u8], output: u64, tier: Tier) -> Usage {
     let input = encoding.prompt(std::str::from_utf8(messages).unwrap_or_default());
-    Usage { input, output, source: UsageSource::Estimated, ..Usage::default() }
+    Usage { input, output, tier, source: UsageSource::Estimated, ..Usage::default() }
 }
 
 fn text_tokens(encoding: Encoding, dialect: Dialect, body: &[u8]) -> u64 {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
-use tollgate_api::Refusal;
+use tollgate_api::{Refusal, Tier};
 use tollgate_race::Why;
 
 use super::{RaceEnd, Tally};
@@ -25,6 +25,13 @@ pub(crate) struct How {
     pub(crate) tier: Option<Asked>,
     /// Which of its endpoint's tries of flex it is.
     pub(crate) number: u64,
+}
+
+impl How {
+    /// The tier by which it is priced where nobody says at which it was served.
+    pub(crate) fn priced_as(self) -> Tier {
+        self.tier.map_or(Tier::Standard, Asked::priced_as)
+    }
 }
 
 /// One try, as the record tells it.
@@ -119,6 +126,18 @@ impl Leg {
         self.tried.first().map(|tried| tried.since).or(self.trying.as_ref().map(|trying| trying.since))
     }
 
+    /// Whether it has answered.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.tried.last().is_some_and(|tried| tried.failed.is_none())
+    }
+
+    /// Whether what is metered is its last attempt, and not the other's: one that answered, or that was at work
+    /// when the client left and the other was not.
+    fn is_metered_before(&self, other: &Self) -> bool {
+        let was_left = |leg: &Self| leg.tried.last().is_some_and(|tried| tried.failed_as(FailKind::HungUp));
+        self.has_answered() || (!other.has_answered() && was_left(self) && !was_left(other))
+    }
+
     fn ended(&mut self, failed: Option<(FailKind, String)>, sentence: String) {
         let Some(Trying { endpoint, how, since, until }) = self.trying.take() else { return };
         let took = until.unwrap_or_else(Instant::now).saturating_duration_since(since);
@@ -186,8 +205,8 @@ impl Tally {
         working
     }
 
-    /// Puts both lines of attempts together, that of the winner last. `kind` says why those that are still
-    /// out are called off.
+    /// Puts both lines of attempts together, last the one that is metered: that of the winner, or of whoever was
+    /// still at work. `kind` says why those that are still out are called off.
     fn finish_race(&mut self, kind: FailKind) {
         let Some(mut second) = self.second.take() else {
             self.call_off_rest(kind);
@@ -200,7 +219,7 @@ impl Tally {
         self.call_off_rest(kind);
         std::mem::swap(&mut self.leg, &mut second);
         self.race = RaceEnd::of(self.is_of_tiers, &self.leg, &second);
-        if self.race.is_some_and(RaceEnd::is_first) {
+        if second.tried.is_empty() || self.leg.is_metered_before(&second) {
             std::mem::swap(&mut self.leg, &mut second);
         }
         let Leg { tried, unsayable, dropped, .. } = *second;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tollgate_api::{Refusal, Tier, Usage, UsageSource};
+use tollgate_api::{Refusal, Usage, UsageSource};
 
 use super::{Lost, Saving, Tally};
 use crate::accounts::{Holder, TenantState};
 use crate::clock;
-use crate::deadlines::Asked;
+use crate::deadlines::Pace;
 use crate::endpoint::Endpoint;
 use crate::fail::FailKind;
 use crate::ledger::{Held, Request, fee, hold};
@@ -39,9 +39,9 @@ impl Tally {
     }
 
     /// How the attempts of a plan go on after the client has gone; `None` where nothing is held for them. Those
-    /// of a race do not: nobody waits for flex.
+    /// of a race of tiers do not: nobody waits for flex.
     pub(crate) fn drain(&self, plan: &Plan<'_>) -> Option<Drain> {
-        if plan.may_ask_twice() { None } else { self.read_on() }
+        if matches!(plan.pace, Pace::Race { .. }) { None } else { self.read_on() }
     }
 
     /// How an answer is read on after the client has gone; `None` where nothing is held for it.
@@ -95,7 +95,7 @@ impl Tally {
     fn book_lost(&mut self, prompt: u64) {
         let Some((_, before)) = self.leg.tried.split_last_mut() else { return };
         for tried in before.iter_mut().filter(|t| t.failed_as(FailKind::Lost) || t.failed_as(FailKind::HungUp)) {
-            let tier = tried.how.tier.map_or(Tier::Standard, Asked::priced_as);
+            let tier = tried.how.priced_as();
             let usage = Usage { input: prompt, tier, source: UsageSource::Estimated, ..Usage::default() };
             let at_most = tried.endpoint.price(&usage).map(|cost| cost.total().nano());
             tried.lost = Some(Lost { input: prompt, at_most });
@@ -125,9 +125,10 @@ impl Tally {
     /// Settles what is still held: all of it where an endpoint may have worked for it unheard of, nothing
     /// where none has.
     pub(crate) fn settle_rest(&mut self) {
+        // Also where nothing is held, what was out is on record.
+        let left = self.left_behind();
         let Some(worst) = self.worst() else { return };
-        // Of two that were out, the dearer is taken for the one that worked.
-        let unheard = self.left_behind().or_else(|| self.served_by().map(Arc::clone));
+        let unheard = left.or_else(|| self.served_by().map(Arc::clone));
         match unheard {
             Some(endpoint) => self.metered(worst, &endpoint),
             None => self.held.iter_mut().for_each(|held| held.release()),

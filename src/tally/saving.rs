@@ -37,8 +37,7 @@ impl RaceEnd {
 
     /// Of what both lines of attempts did; `None` where a hedge was never needed.
     pub(super) fn of(is_of_tiers: bool, first: &Leg, second: &Leg) -> Option<Self> {
-        let won = |leg: &Leg| leg.tried.last().is_some_and(|tried| tried.failed.is_none());
-        match (is_of_tiers, won(first), won(second)) {
+        match (is_of_tiers, first.has_answered(), second.has_answered()) {
             (true, true, _) => Some(Self::Flex),
             (true, _, true) => Some(Self::Standard),
             (false, ..) if second.tried.is_empty() => None,
@@ -46,10 +45,6 @@ impl RaceEnd {
             (false, _, true) => Some(Self::Second),
             (_, false, false) => Some(Self::Nobody),
         }
-    }
-
-    pub(super) fn is_first(self) -> bool {
-        matches!(self, Self::Flex | Self::First)
     }
 }
 

@@ -522,6 +522,43 @@ fn a_client_that_hangs_up_in_a_race_pays_for_what_may_have_been_read_and_no_more
 }
 
 #[test]
+fn a_client_that_hangs_up_after_the_standard_tier_failed_pays_once_for_flex() {
+    let world = raced(status(500), after(60_000));
+    let office = Office::of(&world);
+    let budget = office.budget(Covers::Tenant, Period::Total, 1_000_000_000);
+    office.is_taken_up_by(&world);
+    let connection = world.begin(asking(START_WITHIN));
+    world.wait_for_metric("tollgate_upstream_attempts_total", &[("endpoint", "north"), ("outcome", "status_5xx")], 1.0);
+    drop(connection);
+    let line = world.wait_for_line("a hang-up", |line| line["outcome"] == "hung_up");
+    assert_eq!((&line["chain"], &line["tier"]), (&json!("north:500,north@flex:hung_up"), &json!("flex")));
+    let cost = line["cost_usd"].as_str().and_then(|cost| cost.parse::<tollgate_api::Money>().ok()).expect("a cost");
+    assert_eq!(cost.nano(), line["input_tokens"].as_i64().expect("a count") * INPUT / 2, "the prompt, at flex");
+    assert_eq!(line.get("duplicate_usd_at_most"), None, "and not once more: {line}");
+    assert_eq!(office.settled(&budget, |standing| standing.settled > 0), cost.nano());
+}
+
+#[test]
+fn a_route_with_a_hedge_reads_on_for_a_client_that_has_gone_and_tells_what_it_dropped() {
+    let route = "[{name: hedged, match: {model: [both]}, candidates: [first, second], hedge: {extra_percent: \"50\"}}]";
+    let world = World::with().anthropic("first", after(300)).openai("second", Profile::default());
+    let world = world.model("both", &["first"]).section("routes", route).start();
+    let lossy = Chat::to("both").with("logprobs", json!(true)).with("drop_unsupported", json!(true));
+    assert!(world.chat(lossy).header("x-tollgate-dropped").is_some_and(|dropped| dropped.contains("logprobs")));
+    let office = Office::of(&world);
+    let budget = office.budget(Covers::Tenant, Period::Total, 1_000_000_000);
+    office.is_taken_up_by(&world);
+    let before = world.seen("first").billed;
+    let connection = world.begin(Chat::to("both"));
+    world.wait_for_requests("first", 2);
+    drop(connection);
+    let spent = office.settled(&budget, |standing| standing.settled > 0);
+    let billed = world.seen("first").billed;
+    let owed = (billed.input - before.input) as i64 * INPUT + (billed.output - before.output) as i64 * 4 * INPUT;
+    assert_eq!(spent, owed, "what the vendor asks, and not all that was held");
+}
+
+#[test]
 fn a_hedge_is_sent_where_the_first_is_late_and_never_too_often() {
     let route = "[{name: hedged, match: {model: [both]}, candidates: [first, second], hedge: {extra_percent: \"50\"}}]";
     let world = World::with().timed().openai("first", Profile::default()).openai("second", Profile::default());
