@@ -203,7 +203,10 @@ fn a_hang_up_is_seen_at_once_over_http2_by_stream_and_by_connection() {
 #[test]
 fn times_are_kept_only_where_they_are_asked_for() {
     let vendor = super::vendor(vec![named("hang", Fault::AcceptAndHang)]);
-    drop(open(&vendor, "POST", &path("hang"), &body(true)));
+    let connection = open(&vendor, "POST", &path("hang"), &body(true));
+    // A connection that is closed before the vendor has looked at it carries no request.
+    until(|| vendor.seen("hang").requests == 1);
+    drop(connection);
     until(|| vendor.seen("hang").cancelled == 1);
     assert!(vendor.began("hang").is_empty() && vendor.cancelled("hang").is_empty());
 }
