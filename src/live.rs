@@ -14,7 +14,7 @@ use pingora::utils::tls::WrappedX509;
 use secrecy::ExposeSecret;
 use tollgate_audit::Audit;
 use tollgate_classify::Classify;
-use tollgate_conf::{BaseUrl, Config, Deadlines, Match, Provider, Server, Timeouts};
+use tollgate_conf::{BaseUrl, Config, Deadlines, Match, Pattern, Provider, Server, Timeouts};
 use tollgate_limit::{AddressGuard, AddressLimits, FloodGuard};
 use tollgate_meter::Catalogue;
 use tollgate_race::{Quota, RestPolicy};
@@ -49,6 +49,8 @@ pub(crate) struct Live {
     pub(crate) by_upstream_model: HashMap<Box<str>, HashMap<Box<str>, Arc<Endpoint>>>,
     /// By provider: where its own paths lead.
     pub(crate) natives: HashMap<Box<str>, Arc<Endpoint>>,
+    /// By provider, where the operator says: the tenants that may use what is stored there.
+    pub(crate) storage_for: HashMap<Arc<str>, Vec<Pattern>>,
     pub(crate) routes: Vec<Route>,
     pub(crate) classifier: Arc<dyn Classify>,
     pub(crate) chain: Chain,
@@ -122,6 +124,7 @@ impl Live {
             models: models(config, metrics, pick),
             by_upstream_model: by_upstream_model(&endpoints),
             natives: natives(config, metrics, before)?,
+            storage_for: storage_for(&config.providers),
             classifier: Arc::clone(&config.classifier),
             unknown_model: metrics.model("unknown"),
             needs_headers: chain.sees_headers() || routes.iter().any(|r| r.matches.needs_headers()),
@@ -174,6 +177,11 @@ fn endpoints(config: &Config, metrics: &Metrics, before: Option<&Live>) -> anyho
         Ok(Arc::new(endpoint))
     };
     config.endpoints.iter().map(build).collect()
+}
+
+fn storage_for(providers: &[Provider]) -> HashMap<Arc<str>, Vec<Pattern>> {
+    let said = providers.iter().filter(|provider| !provider.storage_for.is_empty());
+    said.map(|provider| (Arc::clone(&provider.name), provider.storage_for.clone())).collect()
 }
 
 /// Each provider as a place without a model.

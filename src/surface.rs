@@ -168,6 +168,14 @@ fn native(head: &RequestHeader, place: &Place<'_>) -> Option<Asked> {
 }
 
 impl Native {
+    /// Whether the vendor only works on what this request brings: it reads nothing that lies there, and its
+    /// answer is there to be paid for once. What fetches an answer that was paid for may be asked again.
+    pub(crate) fn is_work(&self, method: &Method) -> bool {
+        const WORK: [&str; 7] = ["audio", "complete", "completions", "embeddings", "images", "moderations", "rerank"];
+        let first = self.path[1..].split(['/', '?']).next().unwrap_or_default();
+        *method == Method::POST && (self.model.is_some() || WORK.contains(&first))
+    }
+
     /// The key in the query is ours, and goes no further.
     fn of(head: &RequestHeader, place: &Place<'_>, model: Option<&str>) -> Self {
         let mut path = format!("/{}", place.name);
@@ -294,6 +302,27 @@ mod tests {
         assert_eq!(count.path, "/models/{model}:countTokens");
         let invoke = passed_on("POST", "/bedrock/model/m%3A0/invoke");
         assert_eq!((invoke.model.as_deref(), &*invoke.path), (Some("m:0"), "/model/{model}/invoke"));
+    }
+
+    #[test]
+    fn work_is_told_from_what_is_stored() {
+        for (method, path, is_work) in [
+            ("POST", "/v1/images/generations", true),
+            ("POST", "/openai/v1/audio/speech?x=1", true),
+            ("POST", "/v1/completions", true),
+            ("POST", "/v1beta/models/m:embedContent", true),
+            ("POST", "/bedrock/model/m/invoke-with-response-stream", true),
+            ("GET", "/v1/images/generations", false),
+            ("GET", "/v1/files", false),
+            ("POST", "/v1/files", false),
+            ("POST", "/v1/batches/b/cancel", false),
+            ("GET", "/openai/v1/responses/r", false),
+            ("POST", "/openai/v1/responses/r/cancel", false),
+            ("GET", "/genai/v1beta/cachedContents", false),
+            ("GET", "/bedrock/async-invoke", false),
+        ] {
+            assert_eq!(passed_on(method, path).is_work(&method.parse().expect("a method")), is_work, "{method} {path}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub use accounts::{Budgets, Fees, MasterKey, Store, Vault};
 pub use races::{Deadlines, Hedge};
 
 use crate::Match;
+use crate::matching::Pattern;
 
 /// A configuration without mistakes.
 #[derive(Clone)]
@@ -166,6 +167,8 @@ pub struct Provider {
     pub ca_file: Option<PathBuf>,
     /// Headers sent with every request, beside the dialect's own.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The tenants that may use what is stored in this account. Empty: the only one that there is.
+    pub storage_for: Vec<Pattern>,
     /// How long its attempts may take.
     pub timeouts: Timeouts,
 }

@@ -236,6 +236,12 @@ pub(crate) struct ProviderFile {
     /// Headers to send with every request, beside those of the dialect.
     #[serde(default)]
     pub(crate) headers: Named<Text>,
+    /// The tenants that may use what is stored in this account: files, batches, vector stores, and
+    /// whatever else the vendor's own paths list; `*` stands for any run of characters. The vendor
+    /// does not keep them apart. Default: the only tenant that there is, and nobody where there are
+    /// several; a tenant with a credential of its own uses its own account.
+    #[serde(default)]
+    pub(crate) storage_for: Vec<Text>,
     /// How long its attempts may take, where that differs from `timeouts`.
     #[serde(default)]
     pub(crate) timeouts: AttemptTimeoutsFile,

@@ -9,6 +9,7 @@
 mod answer;
 mod anthropic;
 mod asked;
+mod bedrock;
 mod control;
 mod demo;
 mod draw;

@@ -1,5 +1,5 @@
-//! What a vendor has beside conversations: vectors, pictures, speech, files. Faithful to the shapes of
-//! OpenAI's wire, and made of what came: a test sees in the answer what arrived.
+//! What a vendor has beside conversations: vectors, pictures, speech, files, and Amazon's `InvokeModel`. Faithful
+//! to the shapes of the wire, and made of what came: a test sees in the answer what arrived.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,21 +7,39 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-/// An answer: its type and its bytes.
-pub(crate) type Answer = (&'static str, Bytes);
+use crate::bedrock;
+
+/// An answer: its type, further headers, and its bytes.
+pub(crate) struct Answer {
+    pub(crate) kind: &'static str,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    fn of(kind: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { kind, headers: &[], body: body.into() }
+    }
+}
 
 const CREATED: u64 = 1_790_000_000;
 
 /// Answers a path that is no conversation; `None` where there is nothing.
 pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap, body: &Bytes) -> Option<Answer> {
     let asked: Value = serde_json::from_slice(body).unwrap_or_default();
-    let json = |value: Value| Some(("application/json", Bytes::from(value.to_string())));
+    let json = |value: Value| Some(Answer::of("application/json", value.to_string()));
+    if let Some((_, verb)) = path.strip_prefix("/model/").and_then(|rest| rest.rsplit_once('/')) {
+        return bedrock::invoked(method, verb, headers, &asked);
+    }
     let first = path.strip_prefix("/v1/")?.split('/').next().unwrap_or_default();
     match (method, path) {
         (&Method::POST, "/v1/embeddings") => json(embeddings(&asked)),
         (&Method::POST, "/v1/messages/count_tokens") => json(json!({"input_tokens": body.len() / 4})),
+        (&Method::POST, "/v1/images/generations") if asked["stream"] == true => {
+            Some(Answer::of("text/event-stream", pictures(&asked)))
+        }
         (&Method::POST, "/v1/images/generations") => json(image(&asked)),
-        (&Method::POST, "/v1/audio/speech") => Some(("audio/mpeg", Bytes::from_static(b"ID3\x04\0\0simulated"))),
+        (&Method::POST, "/v1/audio/speech") => Some(Answer::of("audio/mpeg", &b"ID3\x04\0\0simulated"[..])),
         (&Method::POST, "/v1/audio/transcriptions") => json(json!({
             "text": format!("{} bytes by {}", body.len(), field(body, "model").unwrap_or_default()),
             "usage": {"type": "duration", "seconds": 3},
@@ -32,6 +50,7 @@ pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap, body: &By
         _ if ["files", "batches", "uploads"].contains(&first) => json(json!({
             "object": first, "method": method.as_str(), "path": path, "bytes": body.len(),
             "content_type": headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()),
+            "usage": {"input_tokens": 7, "output_tokens": 7, "total_tokens": 14},
         })),
         _ => None,
     }
@@ -62,9 +81,28 @@ fn embeddings(asked: &Value) -> Value {
 
 fn image(asked: &Value) -> Value {
     json!({
-        "created": CREATED, "data": [{"b64_json": "iVBORw0KGgo="}], "model": asked["model"],
-        "usage": {"input_tokens": 10, "output_tokens": 100, "total_tokens": 110},
+        "created": CREATED, "data": [{"b64_json": picture(asked)}], "model": asked["model"], "usage": painted(),
     })
+}
+
+/// The same, streamed: a first sketch, and the whole.
+fn pictures(asked: &Value) -> String {
+    let event = |kind: &str, event: Value| format!("event: {kind}\ndata: {event}\n\n");
+    let kinds = ["image_generation.partial_image", "image_generation.completed"];
+    let picture = picture(asked);
+    event(kinds[0], json!({"type": kinds[0], "partial_image_index": 0, "b64_json": picture}))
+        + &event(kinds[1], json!({"type": kinds[1], "b64_json": picture, "usage": painted()}))
+}
+
+/// A byte for each pixel that is asked for; a few where none are.
+fn picture(asked: &Value) -> String {
+    let size = asked["size"].as_str().and_then(|size| size.split_once('x'));
+    let pixels = size.and_then(|(w, h)| Some(w.parse::<usize>().ok()?.min(4096) * h.parse::<usize>().ok()?.min(4096)));
+    STANDARD.encode(vec![b'.'; pixels.unwrap_or(8)])
+}
+
+fn painted() -> Value {
+    json!({"input_tokens": 10, "output_tokens": 100, "total_tokens": 110})
 }
 
 /// A field of a form.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 
 use crate::asked::{Asked, Dialect};
 use crate::draw::Draw;
@@ -90,8 +90,11 @@ fn plan(visit: Visit, drawn: Foreseen, path: &str, request: &Request<Bytes>) -> 
     if let Some(refused) = refuse(&profile, dialect, request.headers(), drawn) {
         return Plan::Refuse(refused);
     }
-    if let Some((kind, body)) = native {
-        return Plan::Give(head(&profile, 200, kind, full(body)));
+    if let Some(native) = native {
+        let mut response = head(&profile, 200, native.kind, full(native.body));
+        let more = native.headers.iter();
+        response.headers_mut().extend(more.map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))));
+        return Plan::Give(response);
     }
     match asked {
         Ok(mut asked) => {

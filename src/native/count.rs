@@ -52,7 +52,7 @@ async fn travel(gateway: &Arc<Gateway>, session: &mut Session, tally: &mut Tally
         let mut headers = HeaderMap::new();
         Trace::of(session.req_header()).forward(&mut headers);
         let body = splice(&call, &call.without_ours(), Some(&candidate.endpoint().model), false);
-        let request = Request { method: Method::POST, target, headers, body };
+        let request = Request { method: Method::POST, target, headers, body, is_work: false };
         if let Some(answer) = attempt(gateway, candidate, request, tally).await?.filter(|answer| answer.status < 400) {
             return pass_on(answer, candidate, session, tally).await;
         }

@@ -2,10 +2,14 @@
 //! prompt is; and errors in the words of whoever asked.
 
 use serde_json::{Value, json};
+use tollgate_auth::Algorithm;
 use tollgate_simulate::Profile;
+use tollgate_store::{Covers, Period};
 
 use crate::http::Answer;
-use crate::world::{World, faulty};
+use crate::office::Office;
+use crate::plans::Key;
+use crate::world::{World, faulty, status};
 
 fn world() -> World {
     World::with().openai("north", Profile::default()).anthropic("south", Profile::default()).start()
@@ -73,6 +77,110 @@ fn a_vendors_own_path_needs_a_key_and_is_refused_where_a_budget_pays() {
     let world = world();
     let stranger = world.ask("GET", "/v1/files", &[], b"");
     assert_eq!((stranger.status, stranger.code()), (401, "missing_key".into()));
+    let office = Office::of(&world);
+    office.budget(Covers::Tenant, Period::Total, 1_000_000_000_000);
+    office.is_taken_up_by(&world);
+    let answer = post(&world, "/v1/images/generations", &[], br#"{"model":"only-north","prompt":"x"}"#);
+    assert_eq!((answer.status, answer.code()), (400, "unbounded_cost".into()), "{}", answer.text());
+    assert_eq!(world.seen("north").requests, 0);
+}
+
+#[test]
+fn an_answer_that_has_no_body_ends_with_its_head() {
+    let world = World::with().openai("north", status(204)).start();
+    let mut connection = world.connect();
+    for _ in 0..2 {
+        let bearer = format!("Bearer {}", world.key);
+        let headers = [("authorization", bearer.as_str()), ("x-tollgate-provider", "north")];
+        connection.request("DELETE", "/v1/files/f", &headers, b"");
+        let answer = connection.answer();
+        assert_eq!((answer.status, answer.header("transfer-encoding"), answer.body.len()), (204, None, 0));
+    }
+}
+
+/// Input, cached and output tokens of the request's line, and whether it costs something.
+fn counted(world: &World, answer: &Answer) -> (Value, Value, Value, bool) {
+    let line = world.line_of(answer);
+    let cost = line["cost_usd"].as_str().is_some_and(|cost| cost != "0");
+    (line["input_tokens"].clone(), line["cached_tokens"].clone(), line["output_tokens"].clone(), cost)
+}
+
+#[test]
+fn a_picture_of_megabytes_and_a_streamed_one_are_counted() {
+    let world = world();
+    for more in [json!({}), json!({"stream": true})] {
+        let mut body = json!({"model": "only-north", "prompt": "a cat", "size": "2048x1024"});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let answer = post(&world, "/v1/images/generations", &[], body.to_string().as_bytes());
+        assert!(answer.body.len() > 2 << 20, "{}", answer.body.len());
+        let (input, _, output, costs) = counted(&world, &answer);
+        assert_eq!((input, output, costs), (json!(10), json!(100), true), "{more}");
+    }
+}
+
+#[test]
+fn what_was_paid_for_may_be_fetched_as_often_as_one_likes() {
+    let world = world();
+    let of_north = ("x-tollgate-provider", "north");
+    let bearer = format!("Bearer {}", world.key);
+    for (method, path) in [("GET", "/v1/batches/b"), ("POST", "/v1/batches/b/cancel")] {
+        let answer = world.ask(method, path, &[("authorization", &bearer), of_north], b"");
+        assert_eq!(answer.json()["usage"]["output_tokens"], 7, "{path}");
+        let line = world.line_of(&answer);
+        assert_eq!(
+            (&line["status"], &line["output_tokens"], &line["cost_usd"]),
+            (&json!(200), &Value::Null, &Value::Null)
+        );
+    }
+}
+
+#[test]
+fn what_is_stored_in_the_operators_account_is_not_shown_to_several_tenants() {
+    let key = Key::new(2, "other", Algorithm::Sha256, "");
+    let key = Key { entry: key.entry.replace("tenant: acme", "tenant: rival"), ..key };
+    let plans = World::with().openai("north", Profile::default()).key(&key);
+    let plans = plans.openai_with("ours", Profile::default(), "    storage_for: [acme]\n");
+    let world = plans.openai_with("all", Profile::default(), "    storage_for: [\"*\"]\n").start();
+    let asked = |key: &str, provider: &str, method: &str, path: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [("authorization", bearer.as_str()), ("x-tollgate-provider", provider)];
+        let answer = world.ask(method, path, &headers, br#"{"prompt":"x"}"#);
+        if answer.status == 403 {
+            assert_eq!(answer.code(), "credential_required");
+            assert!(answer.text().contains("storage_for"), "{}", answer.text());
+        }
+        answer.status
+    };
+    for (provider, mine, theirs) in [("north", 403, 403), ("ours", 200, 403), ("all", 200, 200)] {
+        for (method, path) in [("GET", "/v1/files"), ("POST", "/v1/files"), ("DELETE", "/openai/v1/files/f")] {
+            assert_eq!(asked(&world.key, provider, method, path), mine, "{provider} {path}");
+            assert_eq!(asked(&key.text, provider, method, path), theirs, "{provider} {path}");
+        }
+        assert_eq!(asked(&key.text, provider, "POST", "/v1/images/generations"), 200, "work is for everybody");
+    }
+}
+
+#[test]
+fn what_is_invoked_at_amazon_is_counted_whole_and_streamed_and_guarded_as_asked() {
+    let world = World::with().amazon("amazon").start();
+    let guard = ("x-amzn-bedrock-guardrailidentifier", "strict");
+    let anthropics = br#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[]}"#;
+    for (verb, body) in [
+        ("invoke", &anthropics[..]),
+        ("invoke", b"{\"prompt\":\"x\"}"),
+        ("invoke-with-response-stream", &anthropics[..]),
+    ] {
+        let answer = post(&world, &format!("/bedrock/model/amazon-model/{verb}"), &[guard], body);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("x-amzn-requestid"), Some("simulated"));
+        assert_eq!(counted(&world, &answer), (json!(14), json!(3), json!(22), true), "{verb}");
+        if verb == "invoke" {
+            assert!(answer.text().contains("strict"), "{}", answer.text());
+            assert_eq!(answer.header("x-amzn-bedrock-output-token-count"), Some("22"));
+        }
+    }
+    let last = world.seen("amazon").last.expect("a request");
+    assert_eq!(last.path, "/model/amazon-model/invoke-with-response-stream");
 }
 
 #[test]

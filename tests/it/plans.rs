@@ -101,8 +101,19 @@ impl Plans {
 
     /// An endpoint in OpenAI's dialect whose vendor behaves like this.
     pub(crate) fn openai(self, name: &str, profile: Profile) -> Self {
+        self.openai_with(name, profile, "")
+    }
+
+    /// The same; `extra` are further lines of its provider.
+    pub(crate) fn openai_with(self, name: &str, profile: Profile, extra: &str) -> Self {
         let base_url = format!("{}/v1", self.vendor.base_url(name));
-        self.behaving(name, profile).place(name, "openai", base_url, "")
+        self.behaving(name, profile).place(name, "openai", base_url, extra)
+    }
+
+    /// An endpoint on Amazon's machines.
+    pub(crate) fn amazon(self, name: &str) -> Self {
+        let base_url = self.vendor.base_url(name);
+        self.behaving(name, Profile::default()).place(name, "converse", base_url, "    vendor: bedrock\n")
     }
 
     /// An endpoint in Anthropic's dialect whose vendor behaves like this.

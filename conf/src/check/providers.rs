@@ -15,6 +15,7 @@ use crate::base_url;
 use crate::checked::{BaseUrl, Provider, Timeouts};
 use crate::file::{AttemptTimeoutsFile, HttpFile, ProviderFile, Text};
 use crate::located::{Located, Named};
+use crate::matching::Pattern;
 use crate::problem::nearest;
 
 use super::Desk;
@@ -64,7 +65,7 @@ pub(super) fn providers(
 
 fn one(name: &Text, file: &Located<ProviderFile>, above: Timeouts, desk: &mut Desk<'_>) -> Option<Provider> {
     let ProviderFile { vendor: kind, dialect, also_speaks, base_url, .. } = &file.value;
-    let ProviderFile { api_key, api_key_file, http, ca_file, headers, timeouts, .. } = &file.value;
+    let ProviderFile { api_key, api_key_file, http, ca_file, headers, storage_for, timeouts, .. } = &file.value;
     let known = match kind {
         Some(kind) => named(kind, desk),
         None => vendor(name),
@@ -113,6 +114,7 @@ fn one(name: &Text, file: &Located<ProviderFile>, above: Timeouts, desk: &mut De
         http2: *http == HttpFile::Two,
         ca_file,
         headers,
+        storage_for: storage_for.iter().map(|tenant| Pattern::new(tenant)).collect(),
         timeouts: own_timeouts(timeouts, above),
     })
 }

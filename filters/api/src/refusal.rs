@@ -141,7 +141,7 @@ codes! {
         "Try again; the operator finds the reason in the gateway's log.";
     /// No credential of the tenant's own.
     CredentialRequired = "credential_required", 403, Permission,
-        "Where a tenant uses its own credentials, the operator's are never used in their place.",
+        "Where a tenant uses its own credentials, the operator's are never used in their place; and what is stored in an account is only for who has it.",
         "Add a credential for the provider, or correct its base URL.";
     /// A budget is spent.
     BudgetExceeded = "budget_exceeded", 402, RateLimit,
