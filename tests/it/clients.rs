@@ -4,6 +4,7 @@ use std::process::Command;
 
 use tollgate_simulate::{Fault, Profile};
 
+use crate::plans::Plans;
 use crate::world::{World, faulty};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -11,23 +12,28 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MODELS: &str = "only-open,only-anthropic";
 
 /// Vendors that call tools three times before they have words, and one that never answers.
-fn world() -> World {
+fn plans() -> Plans {
     let patient = || Profile { turns: 3, ..Profile::default() };
     World::with()
         .openai("open", patient())
         .anthropic("anthropic", patient())
         .openai("hanging", faulty(Fault::AcceptAndHang))
-        .start()
+        .amazon("amazon")
 }
 
 /// Runs a script with this interpreter; it ends with 1 and says why where a client saw something else. `prefix`
 /// is the path under which its client finds the gateway.
 fn passes(interpreter: &str, script: &str, prefix: &str, variables: &[(&str, &str)]) {
-    let world = world();
+    let world = plans().start();
+    passes_at(&world, &format!("http://{}{prefix}", world.clients()), interpreter, script, variables);
+}
+
+/// The same against this world, where the client finds the gateway at `gate`.
+fn passes_at(world: &World, gate: &str, interpreter: &str, script: &str, variables: &[(&str, &str)]) {
     let interpreter = format!("{ROOT}/{interpreter}");
     let run = Command::new(&interpreter)
         .arg(format!("{ROOT}/tests/clients/{script}"))
-        .env("GATE", format!("http://{}{prefix}", world.clients()))
+        .env("GATE", gate)
         .env("CONTROL", world.vendor.base_url("control"))
         .env("KEY", &world.key)
         .env("MODELS", MODELS)
@@ -130,6 +136,19 @@ fn google_genai_for_python_works() {
 #[test]
 fn google_genai_for_node_works() {
     node("genai.mjs", &[]);
+}
+
+#[test]
+fn amazons_client_and_anthropics_for_amazon_work() {
+    let world = plans().tls().start();
+    let clear = format!("http://{}/bedrock", world.clients());
+    let signs = [("AWS_ACCESS_KEY_ID", world.key.as_str()), ("AWS_SECRET_ACCESS_KEY", "none")];
+    passes_at(&world, &clear, ".venv/bin/python", "boto3_client.py", &signs);
+
+    let ca = world.folder().join("cert.pem").display().to_string();
+    let secure = format!("https://{}/bedrock", world.clients_tls());
+    let bears = [("AWS_BEARER_TOKEN_BEDROCK", world.key.as_str()), ("AWS_CA_BUNDLE", &ca), ("SSL_CERT_FILE", &ca)];
+    passes_at(&world, &secure, ".venv/bin/python", "boto3_client.py", &bears);
 }
 
 #[test]

@@ -234,7 +234,7 @@ impl Plans {
     pub(crate) fn start_by(self, binary: &Path) -> World {
         let yaml = self.yaml();
         fs::write(self.folder.join("tollgate.yaml"), &yaml).expect("the file can be written");
-        let ca_pem = self.tls.then(|| certificate(&self.folder));
+        let ca_pem = self.tls.then(|| certificate(&self.folder, self.address));
         let Self { vendor, tls_vendor, folder, address, keys, .. } = self;
         let child = gateway(binary, &folder).spawn().expect("the binary starts");
         let key = keys[0].text.clone();
@@ -260,8 +260,9 @@ pub(crate) fn gateway(binary: &Path, folder: &Path) -> Command {
 }
 
 /// A certificate for the gateway's own listener; clients trust it as it is.
-fn certificate(folder: &Path) -> String {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+fn certificate(folder: &Path, address: Ipv4Addr) -> String {
+    let names = vec!["localhost".to_owned(), address.to_string()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
     fs::write(folder.join("cert.pem"), made.cert.pem()).expect("the file can be written");
     fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("the file can be written");
     made.cert.pem()

@@ -12,12 +12,16 @@ const PLAIN: [HeaderName; 3] = [
 /// The key that came with the request: `Authorization: Bearer <key>`, else `x-api-key: <key>`,
 /// `x-goog-api-key` or `api-key`.
 ///
+/// Amazon's clients send a bearer over TLS alone, and sign what they send in clear text: then the key
+/// is the id of the credential that they sign with. The signature proves nothing here; the key does.
+///
 /// Where both are there `Authorization` wins, whatever the other holds, so that a vendor's key
-/// left over in a client's `x-api-key` does no harm. Another scheme than `Bearer`, say of a proxy
-/// in between, counts as no `Authorization` at all. Of repeated headers the first one counts.
+/// left over in a client's `x-api-key` does no harm. Another scheme, say of a proxy in between,
+/// counts as no `Authorization` at all. Of repeated headers the first one counts.
 #[must_use]
 pub fn presented(headers: &HeaderMap) -> Option<&[u8]> {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+    let bearer =
+        headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes()).or_else(|| signer(value.as_bytes())));
     let plain = || PLAIN.iter().find_map(|name| headers.get(name)).map(|value| value.as_bytes().trim_ascii());
     bearer.or_else(plain).filter(|key| !key.is_empty())
 }
@@ -33,6 +37,12 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, key) = value.split_at_checked("Bearer".len())?;
     let separated = key.first().is_some_and(|c| c.is_ascii_whitespace());
     (scheme.eq_ignore_ascii_case(b"Bearer") && separated).then(|| key.trim_ascii())
+}
+
+/// The id in `AWS4-HMAC-SHA256 Credential=<id>/<date>/<region>/<service>/aws4_request, …`.
+fn signer(value: &[u8]) -> Option<&[u8]> {
+    let signed = value.strip_prefix(b"AWS4-HMAC-SHA256 ")?.trim_ascii_start();
+    signed.strip_prefix(b"Credential=")?.split(|byte| *byte == b'/').next()
 }
 
 #[cfg(test)]
@@ -63,6 +73,13 @@ mod tests {
             (&[("authorization", b"B")], None),
             (&[("x-api-key", b"")], None),
             (&[("authorization", b"Bearer \xff'; --")], Some(b"\xff'; --")),
+            (
+                &[("authorization", b"AWS4-HMAC-SHA256 Credential=k4/20261121/r/bedrock/aws4_request, Signature=0")],
+                Some(b"k4"),
+            ),
+            (&[("authorization", b"AWS4-HMAC-SHA256 Credential=/x"), ("x-api-key", b"")], None),
+            (&[("authorization", b"AWS4-HMAC-SHA256 Signature=0"), ("x-api-key", b"k2")], Some(b"k2")),
+            (&[("authorization", b"AWS4-HMAC-SHA256")], None),
         ];
         for (sent, found) in cases {
             let mut headers = HeaderMap::new();

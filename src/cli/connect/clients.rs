@@ -66,12 +66,13 @@ impl File {
 type Client = (&'static str, fn(&At) -> Settings);
 
 /// Every client, by the name that is asked for.
-pub(super) const CLIENTS: [Client; 14] = [
+pub(super) const CLIENTS: [Client; 15] = [
     ("openai-python", openai_python),
     ("openai-node", openai_node),
     ("anthropic-python", anthropic_python),
     ("anthropic-node", anthropic_node),
     ("google-genai", google_genai),
+    ("boto3", boto3),
     ("langchain", langchain),
     ("llamaindex", llamaindex),
     ("vercel-ai", vercel_ai),
@@ -148,6 +149,25 @@ fn google_genai(at: &At) -> Settings {
         at.root
     );
     let environment = vec![("GOOGLE_GEMINI_BASE_URL", at.root.clone()), ("GEMINI_API_KEY", at.key.clone())];
+    Settings { environment, snippet: Some((IN_CODE, snippet)), ..Settings::default() }
+}
+
+/// Amazon's clients send a bearer over TLS alone. What they sign in clear text carries the key as the name of who
+/// signs.
+fn boto3(at: &At) -> Settings {
+    let mut environment = vec![("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", format!("{}/bedrock", at.root))];
+    environment.push(("AWS_REGION", "us-east-1".to_owned()));
+    if at.root.starts_with("https://") {
+        environment.push(("AWS_BEARER_TOKEN_BEDROCK", at.key.clone()));
+    } else {
+        environment.push(("AWS_ACCESS_KEY_ID", at.key.clone()));
+        environment.push(("AWS_SECRET_ACCESS_KEY", "none".to_owned()));
+    }
+    let snippet = format!(
+        "import boto3\nclient = boto3.client(\"bedrock-runtime\")\n\
+         client.converse(modelId=\"{}\", messages=[{{\"role\": \"user\", \"content\": [{{\"text\": \"Hello\"}}]}}])",
+        at.model()
+    );
     Settings { environment, snippet: Some((IN_CODE, snippet)), ..Settings::default() }
 }
 
