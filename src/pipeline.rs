@@ -24,6 +24,7 @@ use crate::off_worker::{THRESHOLD_BYTES, off_worker};
 use crate::plan::{self, Plan};
 use crate::reading::read;
 use crate::reply::{self, Envelope, ErrorReply};
+use crate::surface::envelope;
 use crate::tally::{Drain, Tally};
 
 /// Why the path ended before an answer was delivered.
@@ -213,7 +214,7 @@ async fn classify(mut exchange: Box<Exchange>, live: &Arc<Live>) -> Box<Exchange
 
 /// Tells the client why there is no answer, in its surface's words.
 pub(crate) async fn say_why(end: End, session: &mut Session, tally: &mut Tally) -> Result<(), Gone> {
-    let envelope = Envelope::of(tally.surface());
+    let envelope = Envelope::of(tally.surface()).unwrap_or_else(|| envelope(session.req_header().uri.path()));
     let (reply, outcome) = match end {
         End::Gone => {
             estimate::hang_up(tally).await;

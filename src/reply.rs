@@ -14,11 +14,16 @@ use tollgate_translate::VendorError;
 /// Where the error reference is served from.
 pub(crate) const ERROR_REFERENCE: &str = "/docs/errors";
 
+/// Where Amazon's clients look for the name of an error.
+const EXCEPTION: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
 /// An error as it goes out.
 pub(crate) struct ErrorReply {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
     pub(crate) retry_after: Option<Duration>,
+    /// What clients of Amazon's know the error by.
+    exception: Option<&'static str>,
 }
 
 /// The shape in which the clients of a surface look for an error.
@@ -31,19 +36,20 @@ pub(crate) enum Envelope {
     Anthropic,
     /// `{"error": {"code", "message", "status", "details"}}`.
     Google,
-    /// `{"message"}`.
+    /// `{"message"}`, and `x-amzn-errortype` in the head.
     Amazon,
 }
 
 impl Envelope {
-    /// That of a surface.
-    pub(crate) fn of(surface: Surface) -> Self {
-        match surface {
-            Surface::ChatCompletions | Surface::Responses | Surface::Embeddings | Surface::Native => Self::OpenAi,
+    /// That of a surface; `None` for a vendor's own path, which says it itself.
+    pub(crate) fn of(surface: Surface) -> Option<Self> {
+        Some(match surface {
+            Surface::ChatCompletions | Surface::Responses | Surface::Embeddings => Self::OpenAi,
             Surface::Messages => Self::Anthropic,
             Surface::GenerateContent | Surface::Interactions => Self::Google,
             Surface::Converse => Self::Amazon,
-        }
+            Surface::Native => return None,
+        })
     }
 
     /// An error in this shape. `ours` are members that every shape has: `code`, and what leads to a remedy.
@@ -64,6 +70,10 @@ impl Envelope {
             }
             Self::Amazon => with(json!({"message": message}), ours),
         }
+    }
+
+    fn exception(self, status: u16) -> Option<&'static str> {
+        (self == Self::Amazon).then(|| amazon_exception(status))
     }
 }
 
@@ -114,6 +124,21 @@ fn google_status(status: u16) -> &'static str {
     }
 }
 
+/// The errors of Amazon's runtime; its clients decide by these names whether to try again.
+fn amazon_exception(status: u16) -> &'static str {
+    match status {
+        401 | 403 => "AccessDeniedException",
+        402 => "ServiceQuotaExceededException",
+        404 => "ResourceNotFoundException",
+        408 | 504 => "ModelTimeoutException",
+        429 => "ThrottlingException",
+        502 => "ModelErrorException",
+        503 | 529 => "ServiceUnavailableException",
+        500.. => "InternalServerException",
+        _ => "ValidationException",
+    }
+}
+
 impl ErrorReply {
     /// Our own error.
     pub(crate) fn of(refusal: &Refusal, envelope: Envelope) -> Self {
@@ -127,7 +152,8 @@ impl ErrorReply {
             "doc_url": format!("{ERROR_REFERENCE}#{}", code.as_str()),
         }));
         let body = envelope.error(code.status(), code.kind().as_str(), &message, ours);
-        Self { status: code.status(), body: Bytes::from(body.to_string()), retry_after: refusal.retry_after }
+        let (status, body) = (code.status(), Bytes::from(body.to_string()));
+        Self { status, body, retry_after: refusal.retry_after, exception: envelope.exception(status) }
     }
 
     /// The vendor's own "no", under its status.
@@ -135,7 +161,7 @@ impl ErrorReply {
         let kind = if error.kind.is_empty() { Kind::InvalidRequest.as_str() } else { &error.kind };
         let ours = map(json!({"code": error.code}));
         let body = envelope.error(status, kind, &error.message, ours);
-        Self { status, body: Bytes::from(body.to_string()), retry_after: None }
+        Self { status, body: Bytes::from(body.to_string()), retry_after: None, exception: envelope.exception(status) }
     }
 }
 
@@ -181,6 +207,9 @@ pub(crate) async fn error(
         // Rounded up: coming back too early is refused again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers.push((header::RETRY_AFTER, HeaderValue::from(seconds.max(1))));
+    }
+    if let Some(exception) = reply.exception {
+        headers.push((EXCEPTION, HeaderValue::from_static(exception)));
     }
     whole(session, reply.status, "application/json", headers, reply.body).await
 }

@@ -83,6 +83,7 @@ def errors():
     missing = expect(ClientError, lambda: ask("no-such-model"))
     assert missing.response["ResponseMetadata"]["HTTPStatusCode"] == 404, missing.response
     assert "no-such-model" in missing.response["Error"]["Message"], missing.response
+    expect(client.exceptions.ResourceNotFoundException, lambda: ask("no-such-model"))
 
 
 def time_out():

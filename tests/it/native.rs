@@ -239,8 +239,17 @@ fn an_error_has_the_shape_of_the_surface_and_the_same_code_in_each() {
         says(path, "/error/details/0/reason", "/error/message");
     }
     says("/bedrock/model/nobody/converse", "/code", "/message");
+    let amazons = post(&world, "/bedrock/model/nobody/converse", &[], body);
+    assert_eq!(amazons.header("x-amzn-errortype"), Some("ResourceNotFoundException"));
     let messages = post(&world, "/v1/messages", &[], body).json();
     assert_eq!((&messages["type"], &messages["error"]["type"]), (&json!("error"), &json!("not_found_error")));
+    for (path, at) in
+        [("/anthropic/v1/files", "/error/type"), ("/bedrock/model/m/invoke", "/message"), ("/v1/files", "/error/code")]
+    {
+        let own = world.ask("GET", path, &[("x-tollgate-provider", "nobody"), ("x-api-key", &world.key)], b"");
+        assert!(own.json().pointer(at).is_some(), "{path}: {}", own.text());
+        assert_eq!(own.header("x-amzn-errortype").is_some(), path.starts_with("/bedrock"), "{path}");
+    }
     let google = post(&world, "/v1beta/models/nobody:generateContent", &[], body).json();
     assert_eq!((&google["error"]["code"], &google["error"]["status"]), (&json!(404), &json!("NOT_FOUND")));
 }
