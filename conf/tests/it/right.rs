@@ -129,7 +129,7 @@ fn names_become_indices_and_what_is_left_out_comes_from_above() {
     assert_eq!((revoked.limits.requests_per_minute.map(u32::from), revoked.stored.revoked), (Some(600), true));
     let filter = &config.filters[0];
     assert_eq!((&*filter.name, filter.slot, &filter.conf["tag"]), ("sample", Slot::AfterClassify, &"gateway".into()));
-    assert!(filter.at.ends_with("tollgate.yaml:153:10"), "{}", filter.at);
+    assert!(filter.at.ends_with("tollgate.yaml:154:10"), "{}", filter.at);
     assert!(config.files[0].ends_with("tollgate.yaml"));
 }
 
