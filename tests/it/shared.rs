@@ -140,16 +140,22 @@ fn a_keys_requests_are_counted_over_all_nodes() {
 
 #[test]
 fn a_limit_is_exact_however_many_ask_two_nodes_at_once() {
-    let redis = Redis::start();
-    let pair = Pair::sharing(&redis, "{requests_per_minute: 10}");
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let ask = |n: usize| pair.0[n % 2].chat(Chat::only("steady")).status;
-        let asks: Vec<_> = (0..30).map(|n| scope.spawn(move || ask(n))).collect();
-        asks.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    // On a busy machine Redis may take longer than a node waits for it; then each counts for itself, and there is
+    // nothing to see.
+    let was_shared = (0..5).any(|_| {
+        let redis = Redis::start();
+        let pair = Pair::sharing(&redis, "{requests_per_minute: 10}");
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let ask = |n: usize| pair.0[n % 2].chat(Chat::only("steady")).status;
+            let asks: Vec<_> = (0..30).map(|n| scope.spawn(move || ask(n))).collect();
+            asks.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+        });
+        let is_shared = pair.0.iter().all(|node| node.metric("tollgate_limits_local", &[]) < 0.5);
+        let served = statuses.iter().filter(|status| **status == 200).count();
+        assert!(!is_shared || served == 10, "{statuses:?}");
+        is_shared
     });
-    let is_shared = pair.0.iter().all(|node| node.metric("tollgate_limits_local", &[]) < 0.5);
-    assert!(is_shared, "Redis was there all the time");
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 10, "{statuses:?}");
+    assert!(was_shared, "Redis was there all the time, in one round of five");
 }
 
 #[test]
