@@ -41,7 +41,9 @@ impl Ops {
     fn metrics(&self) -> Response<Vec<u8>> {
         let live = self.gateway.live.load();
         let now = clock::now_ms();
+        self.gateway.metrics.races.forget_times();
         for endpoint in &live.endpoints {
+            self.gateway.metrics.races.takes(&endpoint.name, &endpoint.lately);
             self.gateway.metrics.endpoint_health(&endpoint.name, endpoint.health.state(now).as_str());
         }
         let is_away = self.gateway.others.as_ref().is_some_and(|others| others.peers.is_away());

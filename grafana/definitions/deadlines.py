@@ -39,6 +39,7 @@ def rows(g):
             g.timeseries("Starts in time", "Answers a second that were asked to start within a time, by whether they did.", "reqps", (rate("tollgate_start_within_total", ALL, "in_time"), "{{in_time}}"), stack=True),
             g.timeseries("Time to start", "From the head of a request to the first content of its answer, where a time was asked for. Flex uses the time that it is given: nearness to the deadline is no fault. Above a minute it is not told how long.", "s",
                          (quantile(0.5), "p50"), (quantile(0.95), "p95"), (quantile(0.99), "p99")),
+            g.timeseries("Time that endpoints take", "Within what time 95 of 100 answers of an endpoint begin, lately: what races and hedges go by. Nothing where fewer than 20 were seen.", "s", (f'max by (endpoint, tier, stream) (tollgate_first_content_seconds{{{ENDPOINT}, quantile="0.95"}})', "{{endpoint}}, {{tier}}, streamed: {{stream}}")),
         ]),
         ("Races", 8, [
             g.timeseries("Races by winner", "Races a second: `flex` and `standard` of tiers, `first` and `second` of hedges, `none` where nobody answered.", "reqps", (rate("tollgate_races_total", ALL, "winner"), "{{winner}}"), stack=True),

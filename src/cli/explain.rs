@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use tollgate_api::{Address, Caller, Exchange, Money, RaceMode, Refusal, StartWithin, Surface, Tier, Usage};
+use pingora::http::RequestHeader;
+use tollgate_api::{Address, Caller, Exchange, Money, RaceMode, Refusal, StartWithin, Tier, Usage};
 use tollgate_classify::Input;
 
 use super::{ConfigFile, Done, Exit, print};
@@ -19,6 +20,7 @@ use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::plan::{self, Plan};
 use crate::race::schedule;
+use crate::surface::{Asked, asked};
 
 #[derive(clap::Args)]
 pub(super) struct Explain {
@@ -27,6 +29,9 @@ pub(super) struct Explain {
     /// The request body; `-` reads standard input.
     #[arg(short = 'f', long = "file")]
     body: PathBuf,
+    /// The path that it would be sent to: any surface of models, as in `/v1/messages`.
+    #[arg(long, default_value = "/v1/chat/completions")]
+    path: String,
     /// Explain it for a caller of this tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
@@ -40,11 +45,19 @@ impl Explain {
         let config = self.file.load()?;
         let live =
             Live::build(&config, filters, &Metrics::new(), None, None).map_err(|e| Exit::Config(format!("{e:#}")))?;
-        let body = self.read()?;
-        let text = explain(&live, body, &self.tenant, self.start_within)
+        let (address, body) = (self.address()?, self.read()?);
+        let text = explain(&live, &address, body, &self.tenant, self.start_within)
             .map_err(|r| anyhow::anyhow!("{} ({}): {}", r.message, r.word(), r.code.remedy()))?;
         print(&text);
         Ok(Exit::Ok)
+    }
+
+    fn address(&self) -> anyhow::Result<Address> {
+        let head = RequestHeader::build("POST", self.path.as_bytes(), None);
+        match asked(&head.map_err(|_| anyhow!("`{}` is no path", self.path))?) {
+            Asked::Model(address) => Ok(address),
+            _ => Err(anyhow!("no model is asked at `{}`: try `/v1/chat/completions` or `/v1/messages`", self.path)),
+        }
     }
 
     fn read(&self) -> anyhow::Result<Bytes> {
@@ -59,8 +72,14 @@ impl Explain {
     }
 }
 
-fn explain(live: &Live, body: Bytes, tenant: &str, start: Option<StartWithin>) -> Result<String, Refusal> {
-    let call = tollgate_translate::request::read(&Address::of(Surface::ChatCompletions), body)?;
+fn explain(
+    live: &Live,
+    address: &Address,
+    body: Bytes,
+    tenant: &str,
+    start: Option<StartWithin>,
+) -> Result<String, Refusal> {
+    let call = tollgate_translate::request::read(address, body)?;
     let mut text = format!(
         "asked      model `{}`, {}, {} tools\n",
         call.model,
@@ -104,7 +123,7 @@ fn explain(live: &Live, body: Bytes, tenant: &str, start: Option<StartWithin>) -
             endpoint.name,
             endpoint.model,
             endpoint.provider,
-            endpoint.dialect(Surface::ChatCompletions).as_str(),
+            endpoint.dialect(call.surface).as_str(),
             endpoint.health.state(clock::now_ms()).as_str(),
             if endpoint.prices.is_some() { "priced" } else { "without a price" },
         );

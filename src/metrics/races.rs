@@ -1,11 +1,12 @@
 //! The metrics of deadlines and races: their names and what they say.
 
-use prometheus::{CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{CounterVec, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 use tollgate_api::Tier;
 use tollgate_race::Why;
 
 use super::{VALID, counters, register};
 use crate::deadlines::Asked;
+use crate::lately::Lately;
 use crate::tally::RaceEnd;
 
 /// Times to start, up to the day that may be asked for.
@@ -22,6 +23,7 @@ pub(crate) struct RaceMetrics {
     tiers: IntCounterVec,
     saved: CounterVec,
     at_most: CounterVec,
+    first_content: GaugeVec,
     /// From arrival to the first content, where a time to start in was asked for.
     pub(crate) start: Histogram,
 }
@@ -33,6 +35,12 @@ impl RaceMetrics {
             register(r, &family);
             family
         };
+        let first_content = Opts::new(
+            "tollgate_first_content_seconds",
+            "The time within which this share of an endpoint's answers begins, lately: what races and hedges go by.",
+        );
+        let first_content = GaugeVec::new(first_content, &["endpoint", "tier", "stream", "quantile"]).expect(VALID);
+        register(r, &first_content);
         let start = HistogramOpts::new(
             "tollgate_start_seconds",
             "From the head of a request to the first content of its answer, where it asked for a time to start in.",
@@ -69,6 +77,7 @@ impl RaceMetrics {
                 "tollgate_duplicate_usd_total",
                 "What attempts that were called off may have cost, in US dollars (for graphs).",
             ),
+            first_content,
             start,
         };
         for end in RaceEnd::ALL {
@@ -93,6 +102,25 @@ impl RaceMetrics {
     /// Counts an answer for which a tier was asked.
     pub(crate) fn served(&self, endpoint: &str, asked: Asked, served: Tier) {
         self.tiers.with_label_values(&[endpoint, asked.as_str(), served.as_str()]).inc();
+    }
+
+    /// Forgets how long answers took; called before it is said anew, for endpoints and samples come and go.
+    pub(crate) fn forget_times(&self) {
+        self.first_content.reset();
+    }
+
+    /// Says how long an endpoint's answers take to begin, as far as that is known; called when metrics are read.
+    pub(crate) fn takes(&self, endpoint: &str, lately: &Lately) {
+        for (stream, word) in [(false, "false"), (true, "true")] {
+            for (tier, seen) in [(Tier::Standard, lately.standard(stream)), (Tier::Flex, lately.flex(stream))] {
+                for (share, quantile) in [(0.5, "0.5"), (0.95, "0.95")] {
+                    if let Some(time) = seen.quantile(share) {
+                        let gauge = self.first_content.with_label_values(&[endpoint, tier.as_str(), word, quantile]);
+                        gauge.set(time.as_secs_f64());
+                    }
+                }
+            }
+        }
     }
 
     /// Adds what was saved at an endpoint. Nano-dollars.

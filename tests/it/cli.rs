@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::json;
 use tollgate_simulate::Profile;
 
 use crate::world::{Chat, TOLLGATE, World};
@@ -160,6 +161,25 @@ fn explain_names_the_plan_and_sends_nothing() {
     assert!(["code", "hard", "other-model"].iter().all(|word| auto.contains(word)), "{auto}");
     assert!(!auto.contains("credential-of") && !auto.contains("Python function"), "{auto}");
     assert_eq!(world.seen("steady").requests + world.seen("other").requests, 0);
+}
+
+#[test]
+fn explain_reads_a_request_of_any_surface() {
+    let world = World::with().openai("steady", Profile::default()).anthropic("other", Profile::default()).start();
+    let contents = json!({"contents": [{"parts": [{"text": "Hello"}]}]});
+    let message = json!({"model": "only-other", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]});
+    let explain = |path: &str, body: &serde_json::Value| {
+        fs::write(world.folder().join("body.json"), body.to_string()).expect("the file can be written");
+        tollgate(world.folder(), &["explain", "-c", "tollgate.yaml", "-f", "body.json", "--path", path])
+    };
+    let anthropics = said(&explain("/anthropic/v1/messages", &message));
+    assert!(anthropics.contains("other-model at other, speaking anthropic"), "{anthropics}");
+    let googles = said(&explain("/v1beta/models/only-steady:streamGenerateContent", &contents));
+    assert!(googles.contains("model `only-steady`, streamed") && googles.contains("speaking openai"), "{googles}");
+    let wrong = explain("/v1/messages", &contents);
+    assert!(wrong.status.code() == Some(1) && said(&wrong).contains("invalid_request"), "{}", said(&wrong));
+    let nowhere = explain("/v1/files", &message);
+    assert!(nowhere.status.code() == Some(1) && said(&nowhere).contains("/v1/messages"), "{}", said(&nowhere));
 }
 
 #[test]

@@ -634,3 +634,18 @@ fn races_are_counted_by_who_won_and_why() {
     assert!(world.metric("tollgate_saved_usd_total", &[("endpoint", "north")]) > 0.0);
     assert!(world.metric("tollgate_duplicate_usd_total", &[("endpoint", "north")]) > 0.0);
 }
+
+#[test]
+fn how_long_an_endpoint_takes_is_told_once_enough_was_seen() {
+    const NAME: &str = "tollgate_first_content_seconds";
+    let world = World::with().openai("north", after(30)).openai("south", Profile::default()).start();
+    for _ in 0..20 {
+        assert!(!world.ops_get("/metrics").text().contains(NAME), "not before twenty were seen");
+        assert_eq!(world.chat(Chat::only("north")).status, 200);
+    }
+    for quantile in ["0.5", "0.95"] {
+        let labels = [("endpoint", "north"), ("tier", "standard"), ("stream", "false"), ("quantile", quantile)];
+        assert!(world.metric(NAME, &labels) >= 0.03, "{quantile}");
+    }
+    assert!(!world.ops_get("/metrics").text().contains(&format!("{NAME}{{endpoint=\"south\"")), "of nobody else");
+}
