@@ -32,10 +32,20 @@ pub(crate) enum Asked {
 pub(crate) struct Native {
     /// The vendor whose prefix stood before it.
     pub(crate) vendor: Option<&'static str>,
+    /// Who has it where nobody is named.
+    pub(crate) home: Option<Home>,
     /// The model, where the path names it.
     pub(crate) model: Option<Box<str>>,
     /// The path without prefix and version, with its query; `{model}` stands where the model does.
     pub(crate) path: String,
+}
+
+/// Who has what a surface has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    /// Its inventor.
+    pub(crate) vendor: &'static str,
+    pub(crate) surface: Surface,
 }
 
 /// The drop-in prefixes, and the vendor whose native paths follow each.
@@ -45,20 +55,28 @@ const PREFIXES: [(&str, &str); 4] =
 pub(crate) const MODEL: &str = "{model}";
 /// A version that paths may have or leave out.
 const VERSIONS: [&str; 3] = ["/v1beta", "/v1alpha", "/v1"];
-/// What OpenAI has beside conversations, by the first word of the path.
-const NATIVE: [&str; 12] = [
-    "audio",
-    "batches",
-    "completions",
-    "containers",
-    "files",
-    "fine_tuning",
-    "images",
-    "moderations",
-    "rerank",
-    "uploads",
-    "vector_stores",
-    "videos",
+/// Where what a surface has answered is found again: at its inventor's, or at whoever else speaks it.
+const OF_RESPONSES: Option<Home> = Some(Home { vendor: "openai", surface: Surface::Responses });
+const OF_MESSAGES: Option<Home> = Some(Home { vendor: "anthropic", surface: Surface::Messages });
+/// What vendors have beside conversations, by the first word of the path; and its home, where it has one.
+const NATIVE: [(&str, Option<Home>); 17] = [
+    ("assistants", OF_RESPONSES),
+    ("audio", None),
+    ("batches", None),
+    ("completions", None),
+    ("containers", None),
+    ("conversations", OF_RESPONSES),
+    ("files", None),
+    ("fine_tuning", None),
+    ("images", None),
+    ("messages", OF_MESSAGES),
+    ("moderations", None),
+    ("rerank", None),
+    ("responses", OF_RESPONSES),
+    ("threads", OF_RESPONSES),
+    ("uploads", None),
+    ("vector_stores", None),
+    ("videos", None),
 ];
 
 /// Reads method and path. Everything under `/v1` is also under `/api/v1`, behind each drop-in prefix, and
@@ -163,8 +181,12 @@ fn audit(head: &RequestHeader, place: &Place<'_>) -> Option<Asked> {
 
 fn native(head: &RequestHeader, place: &Place<'_>) -> Option<Asked> {
     let first = place.name.split('/').next().unwrap_or_default();
-    let is_known = place.version == "/v1" && NATIVE.contains(&first);
-    (is_known || place.vendor.is_some()).then(|| Asked::Native(Native::of(head, place, None)))
+    let known = NATIVE.iter().find(|(name, _)| *name == first && place.version == "/v1");
+    if known.is_none() && place.vendor.is_none() {
+        return None;
+    }
+    let home = known.and_then(|(_, home)| *home).filter(|_| place.vendor.is_none());
+    Some(Asked::Native(Native { home, ..Native::of(head, place, None) }))
 }
 
 impl Native {
@@ -172,8 +194,9 @@ impl Native {
     /// answer is there to be paid for once. What fetches an answer that was paid for may be asked again.
     pub(crate) fn is_work(&self, method: &Method) -> bool {
         const WORK: [&str; 7] = ["audio", "complete", "completions", "embeddings", "images", "moderations", "rerank"];
-        let first = self.path[1..].split(['/', '?']).next().unwrap_or_default();
-        *method == Method::POST && (self.model.is_some() || WORK.contains(&first))
+        let path = self.path[1..].split('?').next().unwrap_or_default();
+        let first = path.split('/').next().unwrap_or_default();
+        *method == Method::POST && (self.model.is_some() || WORK.contains(&first) || path == "responses/compact")
     }
 
     /// The key in the query is ours, and goes no further.
@@ -187,7 +210,7 @@ impl Native {
             path.push(if nth == 0 { '?' } else { '&' });
             path.push_str(pair);
         }
-        Self { vendor: place.vendor, model: model.map(Into::into), path }
+        Self { vendor: place.vendor, home: None, model: model.map(Into::into), path }
     }
 }
 
@@ -310,6 +333,7 @@ mod tests {
             ("POST", "/v1/images/generations", true),
             ("POST", "/openai/v1/audio/speech?x=1", true),
             ("POST", "/v1/completions", true),
+            ("POST", "/v1/responses/compact", true),
             ("POST", "/v1beta/models/m:embedContent", true),
             ("POST", "/bedrock/model/m/invoke-with-response-stream", true),
             ("GET", "/v1/images/generations", false),
@@ -317,6 +341,8 @@ mod tests {
             ("POST", "/v1/files", false),
             ("POST", "/v1/batches/b/cancel", false),
             ("GET", "/openai/v1/responses/r", false),
+            ("GET", "/v1/responses/r", false),
+            ("POST", "/v1/messages/batches", false),
             ("POST", "/openai/v1/responses/r/cancel", false),
             ("GET", "/genai/v1beta/cachedContents", false),
             ("GET", "/bedrock/async-invoke", false),

@@ -22,6 +22,8 @@ impl Answer {
     }
 }
 
+/// What is stored at a vendor, by the first word of the path.
+const STORED: [&str; 6] = ["batches", "conversations", "files", "messages", "responses", "uploads"];
 const CREATED: u64 = 1_790_000_000;
 
 /// Answers a path that is no conversation; `None` where there is nothing.
@@ -47,7 +49,7 @@ pub(crate) fn answer(method: &Method, path: &str, headers: &HeaderMap, body: &By
         (&Method::POST, "/v1/moderations") => json(json!({
             "id": "modr-1", "model": asked["model"], "results": [{"flagged": false, "categories": {}, "category_scores": {}}],
         })),
-        _ if ["files", "batches", "uploads"].contains(&first) => json(json!({
+        _ if STORED.contains(&first) && path != "/v1/responses" && path != "/v1/messages" => json(json!({
             "object": first, "method": method.as_str(), "path": path, "bytes": body.len(),
             "content_type": headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()),
             "usage": {"input_tokens": 7, "output_tokens": 7, "total_tokens": 14},

@@ -24,7 +24,7 @@ use crate::live::Live;
 use crate::pipeline::{End, Gone, Heard, enter, hold, say_why, while_listening};
 use crate::plan::{Candidate, Plan};
 use crate::reading::read_body;
-use crate::surface::Native;
+use crate::surface::{Home, Native};
 use crate::tally::Tally;
 use named::Named;
 use relay::pass_on;
@@ -95,7 +95,8 @@ fn place<'a>(live: &'a Live, asked: &Asked) -> Result<&'a Arc<Endpoint>, Refusal
     }
     let fits = |place: &&Arc<Endpoint>| asked.native.vendor.is_none_or(|vendor| place.vendor.name == vendor);
     let of_model = asked.model().and_then(|model| live.places_of(model).find(fits));
-    of_model.or_else(|| only_one(live.natives.values().filter(fits))).ok_or_else(|| {
+    let at_home = || asked.native.home.and_then(|home| at_home(live, home));
+    of_model.or_else(at_home).or_else(|| only_one(live.natives.values().filter(fits))).ok_or_else(|| {
         let what = match asked.native.vendor {
             Some(vendor) => format!("it is not clear which provider is meant by `{vendor}`"),
             None => "neither a model nor a header says which provider this is for".to_owned(),
@@ -121,6 +122,12 @@ fn may_use_storage(gateway: &Gateway, live: &Live, candidate: &Candidate<'_>, te
          the operator may name yours in `providers.{provider}.storage_for`"
     );
     Err(Refusal::new(Code::CredentialRequired, what))
+}
+
+/// The one provider of the surface's inventor; else the only one that speaks it.
+fn at_home(live: &Live, home: Home) -> Option<&Arc<Endpoint>> {
+    let inventors = only_one(live.natives.values().filter(|place| place.vendor.name == home.vendor));
+    inventors.or_else(|| only_one(live.natives.values().filter(|place| place.speaks(home.surface))))
 }
 
 /// The one that there is; `None` where there are several, or none.

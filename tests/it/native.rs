@@ -184,6 +184,26 @@ fn what_is_invoked_at_amazon_is_counted_whole_and_streamed_and_guarded_as_asked(
 }
 
 #[test]
+fn what_was_answered_is_fetched_where_its_surface_is_at_home() {
+    let plans = World::with().openai_with("north", Profile::default(), "    also_speaks: [responses]\n");
+    let world = plans.openai("other", Profile::default()).anthropic("south", Profile::default()).start();
+    let bearer = format!("Bearer {}", world.key);
+    let ask = |method: &str, path: &str| world.ask(method, path, &[("authorization", &bearer)], b"").json();
+    for (method, path) in [
+        ("GET", "/v1/responses/resp_1?include[]=x"),
+        ("DELETE", "/v1/responses/resp_1"),
+        ("GET", "/v1/conversations/conv_1/items"),
+        ("POST", "/v1/messages/batches"),
+        ("GET", "/v1/messages/batches/b/results"),
+    ] {
+        let seen = ask(method, path);
+        let place = if path.contains("messages") { "south" } else { "north" };
+        assert_eq!((&seen["method"], &seen["path"]), (&json!(method), &json!(path.split('?').next())), "{seen}");
+        assert_eq!(world.seen(place).last.map(|last| last.method).as_deref(), Some(method), "{path}");
+    }
+}
+
+#[test]
 fn a_vendor_that_is_not_there_is_a_503_that_says_so() {
     let world = World::with().openai("north", Profile::default()).at("gone", "http://127.0.0.1:9").start();
     let answer = post(&world, "/v1/images/generations", &[], br#"{"model":"only-gone","prompt":"x"}"#);
