@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -241,7 +240,7 @@ impl Books for Log {
 impl crate::accounts::Accounts {
     /// Something has changed here: it is taken up at once, and other nodes are told to look.
     fn look_now(&self, others: Option<&crate::admit::Others>) {
-        self.has_news.store(true, Relaxed);
+        self.news.tell();
         if let Some(others) = others {
             let peers = others.peers.clone();
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -55,6 +55,7 @@ mod shutdown;
 mod signer;
 mod surface;
 mod tally;
+mod tidy;
 mod trail;
 mod upstream;
 mod vault;

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,8 +20,6 @@ use crate::vault::Vault;
 
 /// How often it is asked whether anything has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How often it is looked for news.
-const NEWS_EVERY: Duration = Duration::from_millis(10);
 /// How long a store is left alone that cannot be reached.
 const AWAY: Duration = Duration::from_secs(1);
 
@@ -95,14 +92,6 @@ struct Keeping {
 }
 
 impl Keeping {
-    /// Until it is time to look again, or there is news.
-    fn rest(&self) {
-        let until = std::time::Instant::now() + LOOK_EVERY;
-        while std::time::Instant::now() < until && !self.accounts.has_news.swap(false, Relaxed) {
-            std::thread::sleep(NEWS_EVERY);
-        }
-    }
-
     fn run(&self) {
         loop {
             if let Err(error) = self.accounts.vault.refresh_if_changed() {
@@ -114,7 +103,7 @@ impl Keeping {
                     self.ledger.recall(self.accounts.take_changed());
                     tell(&self.accounts, &self.metrics);
                 }
-                Ok(false) => self.rest(),
+                Ok(false) => self.accounts.news.wait(LOOK_EVERY),
                 Err(error) => {
                     tracing::warn!(%error, "the store cannot be read: what changes in it is not seen");
                     std::thread::sleep(AWAY);

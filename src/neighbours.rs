@@ -2,7 +2,6 @@
 //! a vendor wants left alone. What a node only found out by its own count of failures it keeps to itself:
 //! its network may be at fault.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ async fn listen(gateway: Weak<Gateway>, peers: Peers) {
     let mut news = peers.changes();
     while news.next().await.is_some() {
         let Some(gateway) = gateway.upgrade() else { return };
-        gateway.accounts.has_news.store(true, Relaxed);
+        gateway.accounts.news.tell();
     }
 }
 

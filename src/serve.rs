@@ -65,6 +65,7 @@ pub(crate) fn serve(config: Config, file: Option<PathBuf>, filters: Filters) -> 
     });
     gateway.name_logs(&config)?;
     crate::neighbours::talk(&gateway, node);
+    crate::tidy::start(&gateway)?;
     prove_free(&config)?;
     let mut server = Server::new_with_opt_and_conf(None, server_conf(&config));
     server.bootstrap();

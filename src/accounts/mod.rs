@@ -5,6 +5,7 @@
 
 mod bound;
 mod load;
+mod news;
 mod own;
 mod tenant;
 
@@ -28,6 +29,7 @@ pub(crate) use tenant::{BudgetRef, Tenant, TenantState};
 
 use crate::clock;
 use crate::vault::Vault;
+use news::News;
 
 /// What a verified key stands for.
 pub(crate) struct Holder {
@@ -72,7 +74,7 @@ pub(crate) struct Accounts {
     /// Budgets and balances that have changed since they were last asked for.
     changed: Mutex<Vec<String>>,
     /// Told that something has changed: the next look is not waited for.
-    pub(crate) has_news: AtomicBool,
+    pub(crate) news: News,
 }
 
 #[derive(Default)]
@@ -110,7 +112,7 @@ impl Accounts {
             seen: AtomicI64::new(0),
             is_loaded: AtomicBool::new(false),
             changed: Mutex::default(),
-            has_news: AtomicBool::new(false),
+            news: News::default(),
         };
         accounts.renew_file_keys(&HashSet::new(), Instant::now());
         Ok(accounts)

@@ -149,13 +149,19 @@ fn encode(into: &mut String, part: &str) {
 
 /// Asks, and prints the answer.
 pub(super) fn ask(file: &Path, question: &Question) -> Done {
+    asked(file, question)?;
+    Ok(Exit::Ok)
+}
+
+/// The same; what was answered.
+pub(super) fn asked(file: &Path, question: &Question) -> Result<Value, Exit> {
     let config = super::load(file)?;
     super::serve::log_to_stderr(&config.log);
     let answer = answer(&config, question)?;
     if answer != Value::Null {
         print(&format!("{answer:#}\n"));
     }
-    Ok(Exit::Ok)
+    Ok(answer)
 }
 
 fn answer(config: &Config, question: &Question) -> anyhow::Result<Value> {

@@ -11,7 +11,7 @@ use serde_json::json;
 use tollgate_conf::{Config, MasterKey};
 use tollgate_vault::{COMMAND_TIMEOUT, MasterKeys, Source};
 
-use super::manage::{Over, ask, open, whole};
+use super::manage::{Over, asked, open, whole};
 use super::store::{Draft, folder};
 use super::{Done, Exit, print};
 
@@ -29,7 +29,7 @@ impl Over<VaultCommand> {
     pub(super) fn run(self) -> Done {
         match self.command {
             VaultCommand::Rotate => rotate(&super::load(self.file())?),
-            VaultCommand::Reseal => ask(self.file(), &whole(&["vault", "reseal"]).posts(json!({}))),
+            VaultCommand::Reseal => reseal(self.file()),
             VaultCommand::Retire => retire(&super::load(self.file())?),
         }
     }
@@ -53,6 +53,16 @@ fn rotate(config: &Config) -> Done {
         ring.path.display(),
         keys.newest(),
     ));
+    Ok(Exit::Ok)
+}
+
+fn reseal(file: &Path) -> Done {
+    let done = asked(file, &whole(&["vault", "reseal"]).posts(json!({})))?;
+    let failed = done["failed"].as_array().map_or(0, Vec::len);
+    if failed > 0 {
+        let what = format!("{failed} credentials do not open: replace or remove those under `failed`");
+        return Err(anyhow::Error::msg(what).into());
+    }
     Ok(Exit::Ok)
 }
 

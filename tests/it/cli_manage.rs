@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tollgate_simulate::Profile;
 
+use crate::office::Office;
 use crate::plans;
 use crate::world::{Chat, TOLLGATE, World, until};
 
@@ -357,6 +358,21 @@ fn credentials_stay_usable_while_the_master_key_is_changed() {
     assert_eq!(lines(&fs::read_to_string(&file).expect("it is there")), lines(&both)[1..]);
     assert!(world.reload_by(|world| world.signal("HUP")), "the gateway reads the file");
     works("retired");
+}
+
+#[test]
+fn resealing_fails_where_a_credential_does_not_open() {
+    let world = World::steady();
+    let folder = world.folder();
+    json(folder, "tenant create acme");
+    json(folder, "credential create --tenant acme --provider steady --secret-env ACME_SECRET");
+    let store = Office::of(&world).store;
+    let [credential] = &store.all_credentials().expect("the store answers")[..] else { panic!("one credential") };
+    store.reseal(&credential.id, credential.version, b"not what was sealed").expect("it can be spoilt");
+    let output = tollgate(folder, "vault reseal");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("which they are");
+    assert_eq!(report["failed"], serde_json::json!([credential.id]));
 }
 
 #[test]
