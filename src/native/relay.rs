@@ -1,7 +1,9 @@
 //! An answer of a vendor's own path on its way back: as it comes, and counted as it goes by.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -17,6 +19,9 @@ use crate::plan::Candidate;
 use crate::reply;
 use crate::tally::Tally;
 use crate::upstream::Wire;
+
+/// No vendor's error is longer.
+const ERROR_BYTES_MAX: usize = 1 << 20;
 
 /// An answer whose head has come.
 pub(super) struct Answer {
@@ -72,10 +77,10 @@ async fn relay(
     tally: &mut Tally,
 ) -> Outcome {
     loop {
-        let piece = match timeout(endpoint.timeouts.idle, answer.wire.read()).await {
-            Ok(Ok(Some(piece))) => endpoint.veiled(piece, answer.own.as_deref()),
-            Ok(Ok(None)) => return Outcome::Answered,
-            _ => return Outcome::CutUpstream,
+        let piece = match next(answer, endpoint.timeouts.idle).await {
+            Ok(Some(piece)) => endpoint.veiled(piece, answer.own.as_deref()),
+            Ok(None) => return Outcome::Answered,
+            Err(Cut) => return Outcome::CutUpstream,
         };
         if let Some(passing) = passing {
             passing.read(&piece);
@@ -90,6 +95,19 @@ async fn relay(
             return Outcome::HungUp;
         }
     }
+}
+
+/// The answer ended before its end.
+struct Cut;
+
+/// The next piece; `None` at the end. An error comes in one: it may repeat the credential, and could do so across
+/// two pieces.
+async fn next(answer: &mut Answer, idle: Duration) -> Result<Option<Bytes>, Cut> {
+    if answer.status < 400 {
+        return timeout(idle, answer.wire.read()).await.map_err(|_| Cut)?.map_err(|_| Cut);
+    }
+    let error = answer.wire.read_all(ERROR_BYTES_MAX, idle).await.map_err(|_| Cut)?.ok_or(Cut)?;
+    Ok(Some(error).filter(|error| !error.is_empty()))
 }
 
 fn head(answer: &Answer, session: &Session, tally: &Tally) -> Box<ResponseHeader> {

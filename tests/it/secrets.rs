@@ -116,6 +116,23 @@ fn a_credential_of_any_shape_is_kept_from_clients() {
 }
 
 #[test]
+fn a_credential_in_two_pieces_of_an_error_of_a_vendors_own_path_is_kept_from_clients() {
+    let vendor = BareVendor::spawn(|_, mut wire| {
+        while wire.request().is_some() {
+            let pieces = ["your key credential-", "of-tattler is wrong", ""];
+            let chunks: String = pieces.iter().map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).collect();
+            wire.write(format!("HTTP/1.1 401 Unauthorized\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"));
+        }
+    });
+    let world = World::with().at("tattler", vendor.base_url()).start();
+    let bearer = format!("Bearer {}", world.key);
+    let headers = [("authorization", bearer.as_str()), ("x-tollgate-provider", "tattler")];
+    let answer = world.ask("GET", "/v1/files", &headers, b"");
+    assert_eq!(answer.status, 401);
+    assert!(answer.text().ends_with("is wrong") && !answer.text().contains("tattler"), "{}", answer.text());
+}
+
+#[test]
 fn a_vendor_that_sends_our_secrets_back_in_a_broken_answer_is_not_quoted() {
     let vendor = BareVendor::spawn(|_, mut wire| {
         let request = wire.request().unwrap_or_default();
