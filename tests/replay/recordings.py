@@ -1,15 +1,19 @@
 """Recorded exchanges of vendors, read from ../shared/data/fixtures: facts to test against, never shipped.
 
-Four projects recorded them in four shapes; here they are one. Nothing is judged.
+Four projects recorded them in four shapes; here they are one. Nothing is judged. With SPELLED=otherwise in the
+environment they say the same in other bytes.
 """
 
 import base64
 import gzip
 import json
+import os
 import pathlib
 from dataclasses import dataclass
 
 import yaml
+
+import spelling
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2].parent / "shared/data/fixtures"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -62,6 +66,8 @@ def recording(file, path, status, headers, body, request):
     stream = "event-stream" in given or "eventstream" in given or body.lstrip().startswith((b"data:", b"event:"))
     if stream and kind != "converse":
         given = "text/event-stream"
+    if os.environ.get("SPELLED") == "otherwise":
+        body = spelling.otherwise(body, given)
     return Recording(str(file.relative_to(FIXTURES)), kind, stream, status, given, body, request or "")
 
 
