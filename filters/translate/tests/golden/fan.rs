@@ -103,3 +103,19 @@ fn every_recorded_request_says_the_same_in_every_dialect() {
     assert!(told > 8_000, "{told} told");
     assert!(refused * 50 < told, "{refused} refused of {told}");
 }
+
+#[test]
+fn a_recorded_request_says_the_same_in_whatever_order_its_members_stand() {
+    let mut told = 0;
+    for (dialect, exchange) in requests() {
+        let read = |body: &[u8]| dialect.read(body, &[], &mut Losses::new(true)).map(|request| Said::by(&request));
+        let Ok(said) = read(exchange.request.as_bytes()) else { continue };
+        // Sorted by name, with spaces: nobody sends them so, and anybody may.
+        let sorted: serde_json::Value = serde_json::from_str(&exchange.request).expect("JSON");
+        let sorted = serde_json::to_string_pretty(&sorted).expect("JSON");
+        let heard = read(sorted.as_bytes()).unwrap_or_else(|refusal| panic!("{}: {}", exchange.file, refusal.message));
+        assert_eq!(heard, said, "{}", exchange.file);
+        told += 1;
+    }
+    assert!(told > 1_000, "{told} told");
+}
