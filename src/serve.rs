@@ -11,6 +11,7 @@ use pingora::apps::HttpServerOptions;
 use pingora::apps::http_app::HttpServer;
 use pingora::connectors::ConnectorOptions;
 use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server};
@@ -35,6 +36,10 @@ use crate::reload::Reloader;
 use crate::request_log::RequestLog;
 use crate::shutdown::Leave;
 use crate::upstream::Upstreams;
+
+/// What a client's connection reads ahead: a head, or a record of TLS. Bodies are read past it, into their own
+/// place; Pingora's 64 KiB would lie idle for as long as a client waits.
+const READ_BUFFER_BYTES: usize = 16 << 10;
 
 /// Serves until a signal says to leave. `file` is watched for changes.
 ///
@@ -163,8 +168,11 @@ fn listen(service: &mut Service<Door>, listener: &Listen) -> anyhow::Result<()> 
         count: 6,
         user_timeout: std::time::Duration::ZERO,
     });
+    let endpoint = ListenerConfig::tcp(&address)
+        .tcp_socket_options(tcp)
+        .l4_buffer(L4BufferSettings::default().read(READ_BUFFER_BYTES));
     let Some(tls) = &listener.tls else {
-        service.add_tcp_with_settings(&address, tcp);
+        service.add_listener(endpoint);
         return Ok(());
     };
     crate::certificates::check(&tls.cert, &tls.key)?;
@@ -172,7 +180,7 @@ fn listen(service: &mut Service<Door>, listener: &Listen) -> anyhow::Result<()> 
     let mut settings = TlsSettings::intermediate(&cert, &key)
         .map_err(|e| anyhow::anyhow!("TLS for {address} cannot be set up from {cert} and {key}: {e}"))?;
     settings.enable_h2();
-    service.add_tls_with_settings(&address, Some(tcp), settings);
+    service.add_listener(endpoint.tls(settings));
     Ok(())
 }
 

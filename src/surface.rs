@@ -101,6 +101,8 @@ pub(crate) fn asked(head: &RequestHeader) -> Asked {
         "interactions" => surface(Surface::Interactions),
         "messages/count_tokens" => only(head, Method::POST, || Asked::CountTokens),
         "models" => only(head, Method::GET, || Asked::Models(None)),
+        // A vendor would take it for another path than the one that is judged here.
+        _ if name.split('/').any(|part| matches!(&*unescape(part), "." | "..")) => nothing(path),
         _ => {
             let place = Place { vendor, version, name };
             model_in_path(head, &place)
@@ -369,6 +371,9 @@ mod tests {
             "/v1/filez",
             "/files",
             "/model/m/converse/x",
+            "/v1/images/../files",
+            "/openai/v1/%2E%2e/organization",
+            "/bedrock/model/m/./invoke",
         ] {
             assert!(matches!(ask("POST", path), Asked::Nothing(r) if r.code == Code::UnknownPath), "{path}");
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora_timeout::timeout;
 use tollgate_api::{Code, Refusal};
@@ -57,12 +57,12 @@ impl Request {
             _ => body,
         };
         let is_work = asked.native.is_work(&head.method);
-        Ok(Self { method: head.method.clone(), target, headers: brought(&head.headers, head), body, is_work })
+        Ok(Self { method: head.method.clone(), target, headers: brought(head), body, is_work })
     }
 }
 
 /// What of a client's head means something to a vendor.
-fn brought(theirs: &HeaderMap, head: &pingora::http::RequestHeader) -> HeaderMap {
+fn brought(head: &RequestHeader) -> HeaderMap {
     const BROUGHT: [HeaderName; 6] = [
         header::CONTENT_TYPE,
         header::ACCEPT,
@@ -72,7 +72,7 @@ fn brought(theirs: &HeaderMap, head: &pingora::http::RequestHeader) -> HeaderMap
         HeaderName::from_static("idempotency-key"),
     ];
     let mut headers = HeaderMap::new();
-    for (name, value) in theirs {
+    for (name, value) in &head.headers {
         if BROUGHT.contains(name) || name.as_str().starts_with(AMAZONS) {
             headers.insert(name.clone(), value.clone());
         }
