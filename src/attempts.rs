@@ -4,6 +4,7 @@
 //! side, `race` runs them, and each line of them is one of these.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -58,14 +59,17 @@ pub(crate) struct Brief<'a> {
     start_by: Option<Instant>,
     /// When the whole request must be over.
     deadline: Instant,
+    /// Whether the client has gone: what is under way may be read to its end, and nothing more is begun.
+    gone: &'a AtomicBool,
 }
 
-/// Tries the plan's endpoints, in order or side by side.
+/// Tries the plan's endpoints, in order or side by side, for as long as the client is not `gone`.
 pub(crate) async fn first_to_answer(
     pools: &Arc<Upstreams>,
     plan: &Plan<'_>,
     tally: &mut Tally,
     trace: &Trace,
+    gone: &AtomicBool,
 ) -> Result<Answering, NoAnswer> {
     tally.waits();
     let (arrived, cap) = (tally.began(), tally.cap());
@@ -86,6 +90,7 @@ pub(crate) async fn first_to_answer(
         start_by: wishes.latency.map(|most| arrived + most),
         // Time to start is the client's to give: what the operator allows counts from there.
         deadline: arrived + within + live.timeouts.total,
+        gone,
     };
     let ran = match (plan.pace, plan.hedge()) {
         (Pace::Race { within, mode }, _) => {
@@ -164,6 +169,9 @@ pub(crate) async fn try_one(
     how: How,
     leg: &mut Leg,
 ) -> Option<Result<Answering, NoAnswer>> {
+    if brief.is_for_nobody() {
+        return None;
+    }
     let endpoint = candidate.endpoint();
     let began = Instant::now();
     if began >= brief.ends() {
@@ -207,6 +215,11 @@ pub(crate) async fn try_one(
 }
 
 impl Brief<'_> {
+    /// Whether the client has gone.
+    pub(crate) fn is_for_nobody(&self) -> bool {
+        self.gone.load(Relaxed)
+    }
+
     /// When there is nothing left to wait for.
     fn ends(&self) -> Instant {
         self.start_by.map_or(self.deadline, |start_by| start_by.min(self.deadline))

@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use http::{HeaderMap, HeaderName, header};
 use pingora::proxy::Session;
@@ -81,8 +82,9 @@ async fn travel(gateway: &Arc<Gateway>, address: Address, session: &mut Session,
     tally.begin(&plan).await?;
     let trace = Trace::of(session.req_header());
     let drain = tally.drain(&plan);
-    let wait = Box::pin(first_to_answer(&gateway.pools, &plan, tally, &trace));
-    match while_listening(session, wait, drain).await? {
+    let gone = AtomicBool::new(false);
+    let wait = Box::pin(first_to_answer(&gateway.pools, &plan, tally, &trace, &gone));
+    match while_listening(session, wait, drain.map(|drain| (drain, &gone))).await? {
         Heard::Here(answering) => deliver(answering, session, tally).await,
         Heard::Gone(answering) => Err(read_on(answering, tally).await),
     }
@@ -129,19 +131,20 @@ pub(crate) enum Heard<T> {
 }
 
 /// Waits for the upstream and the client at once. When the client hangs up, the wait is dropped, and with
-/// it the attempt; unless money is held for it: then it goes on for as long as `drain` says, to learn what
-/// it cost.
+/// it the attempt; unless money is held for it: then it is told that the client has gone, and goes on for as
+/// long as `drain` says, to learn what it cost.
 pub(crate) async fn while_listening<T, E: Into<End>>(
     session: &mut Session,
     mut wait: Pin<Box<impl Future<Output = Result<T, E>>>>,
-    drain: Option<Drain>,
+    drain: Option<(Drain, &AtomicBool)>,
 ) -> Result<Heard<T>, End> {
     tokio::select! {
         biased;
         outcome = &mut wait => return outcome.map(Heard::Here).map_err(Into::into),
         _ = session.downstream_session.read_body_or_idle(true) => {}
     }
-    let Some(drain) = drain else { return Err(End::Gone) };
+    let Some((drain, gone)) = drain else { return Err(End::Gone) };
+    gone.store(true, Relaxed);
     match tokio::time::timeout(drain.time, wait).await {
         Ok(Ok(outcome)) => Ok(Heard::Gone(outcome)),
         _ => Err(End::Gone),

@@ -111,7 +111,7 @@ pub(crate) async fn of_hedge<'r>(
             Runner::Second => all(brief, plan, skip, How { why, tier, ..How::default() }, second.take()?),
         })
     };
-    last(run(course, brief.arrived, runners, || hedge.quota.take()).await)
+    last(run(course, brief.arrived, runners, || !brief.is_for_nobody() && hedge.quota.take()).await)
 }
 
 /// One try at one place.

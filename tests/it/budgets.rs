@@ -1,7 +1,7 @@
 //! Money: what is held before anything leaves, what is settled after, and what nobody can spend.
 
 use serde_json::json;
-use tollgate_simulate::{Fault, Profile};
+use tollgate_simulate::{Distribution, Fault, Profile};
 use tollgate_store::{BalanceKind, Covers, Period, Standing};
 
 use crate::office::Office;
@@ -152,6 +152,20 @@ fn an_answer_whose_client_has_gone_is_read_on_and_charged_as_the_vendor_bills_it
         assert_eq!(spent, billed(&world, "north") + billed(&world, "south"), "{endpoint}");
         before = spent;
     }
+}
+
+#[test]
+fn nobody_else_is_asked_for_a_client_that_has_gone() {
+    let slow = Profile { latency: Distribution::Fixed(300), ..status(503) };
+    let world = World::with().openai("north", slow).openai("south", Profile::default());
+    let (world, ..) = with_budget(world.model("both", &["north", "south"]).start(), Covers::Tenant, 1_000_000_000);
+    let connection = world.begin(Chat::to("both"));
+    world.wait_for_requests("north", 1);
+    connection.hang_up();
+    let line =
+        world.wait_for_line("the request has ended", |line| line["endpoint"] == "north" || line["status"] == 499);
+    assert_eq!(line["outcome"], "hung_up", "{line}");
+    assert_eq!((world.seen("north").requests, world.seen("south").requests), (1, 0));
 }
 
 #[test]
