@@ -31,7 +31,8 @@ def signed_by(vkey, text, line, algorithm=1):  # algorithm 4 is a witness's, who
 def read_note(data, keys, where):  # a checkpoint, whose first signature is by one of the keys
     text, lines = data.decode().split("\n\n")
     (origin, size, root), (*lines, end) = text.split("\n"), lines.split("\n")
-    signed = any(signed_by(key, text + "\n", lines[0]) for key in keys) and len(set(lines)) == len(lines) and not end
+    need(not end and len(set(lines)) == len(lines) and all(line.startswith("— ") for line in lines), where, "no note")
+    signed = any(signed_by(key, text + "\n", lines[0]) for key in keys)
     need(signed and lines[0].startswith(f"— {origin.split('/t/')[0]} "), where, "not signed by the log's key")
     return text + "\n", origin, int(size), base64.b64decode(root).hex(), lines
 
