@@ -173,10 +173,10 @@ impl Accounts {
         Arc::clone(tenants.entry(Arc::clone(id)).or_insert_with(|| Arc::new(Tenant::new(Arc::clone(id)))))
     }
 
-    /// Whether there is no other tenant. Operators' keys belong to the one without a name.
+    /// Whether it is known that there is no other tenant. Operators' keys belong to the one without a name.
     pub(crate) fn is_only(&self, tenant: &str) -> bool {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        tenants.keys().all(|id| id.is_empty() || **id == *tenant)
+        self.is_loaded() && tenants.keys().all(|id| id.is_empty() || **id == *tenant)
     }
 
     /// Whether the store has been read.

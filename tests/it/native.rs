@@ -9,7 +9,7 @@ use tollgate_store::{Covers, Period};
 use crate::http::Answer;
 use crate::office::Office;
 use crate::plans::Key;
-use crate::world::{World, faulty, status};
+use crate::world::{Chat, World, faulty, status};
 
 fn world() -> World {
     World::with().openai("north", Profile::default()).anthropic("south", Profile::default()).start()
@@ -158,6 +158,17 @@ fn what_is_stored_in_the_operators_account_is_not_shown_to_several_tenants() {
         }
         assert_eq!(asked(&key.text, provider, "POST", "/v1/images/generations"), 200, "work is for everybody");
     }
+}
+
+#[test]
+fn while_the_store_is_away_nobody_knows_how_many_tenants_there_are() {
+    let away = "{url: \"postgres://nobody@127.0.0.1:9/nothing\"}";
+    let world = World::with().openai("north", Profile::default()).section("store", away).start_unready();
+    assert_eq!(world.chat(Chat::only("north")).status, 200, "a key of the configuration works");
+    let bearer = format!("Bearer {}", world.key);
+    let headers = [("authorization", bearer.as_str()), ("x-tollgate-provider", "north")];
+    let answer = world.ask("GET", "/v1/files", &headers, b"");
+    assert_eq!((answer.status, answer.code()), (403, "credential_required".into()));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use tollgate_auth::{Algorithm, Kind, NewKey, Pepper};
 use tollgate_simulate::{Options, Profile, Vendor};
 
-use crate::world::{TOLLGATE, World};
+use crate::http::Connection;
+use crate::world::{TOLLGATE, World, until};
 
 /// A key as its owner holds it.
 #[derive(Clone, Debug)]
@@ -232,13 +233,24 @@ impl Plans {
 
     /// Starts this binary in the gateway's place.
     pub(crate) fn start_by(self, binary: &Path) -> World {
+        self.launch(binary).when_ready()
+    }
+
+    /// Starts the gateway and waits until it listens, ready or not.
+    pub(crate) fn start_unready(self) -> World {
+        let world = self.launch(Path::new(TOLLGATE));
+        until("the gateway listens", || Connection::try_open(world.clients()).ok().map(drop));
+        world
+    }
+
+    fn launch(self, binary: &Path) -> World {
         let yaml = self.yaml();
         fs::write(self.folder.join("tollgate.yaml"), &yaml).expect("the file can be written");
         let ca_pem = self.tls.then(|| certificate(&self.folder, self.address));
         let Self { vendor, tls_vendor, folder, address, keys, .. } = self;
         let child = gateway(binary, &folder).spawn().expect("the binary starts");
         let key = keys[0].text.clone();
-        World { child, folder, address, key, yaml, vendor, tls_vendor, ca_pem }.when_ready()
+        World { child, folder, address, key, yaml, vendor, tls_vendor, ca_pem }
     }
 }
 
