@@ -102,7 +102,7 @@ pub(crate) fn asked(head: &RequestHeader) -> Asked {
         "messages/count_tokens" => only(head, Method::POST, || Asked::CountTokens),
         "models" => only(head, Method::GET, || Asked::Models(None)),
         // A vendor would take it for another path than the one that is judged here.
-        _ if name.split('/').any(|part| matches!(&*unescape(part), "." | "..")) => nothing(path),
+        _ if name.split('/').any(is_dots) => nothing(path),
         _ => {
             let place = Place { vendor, version, name };
             model_in_path(head, &place)
@@ -111,6 +111,12 @@ pub(crate) fn asked(head: &RequestHeader) -> Asked {
                 .unwrap_or_else(|| nothing(path))
         }
     }
+}
+
+/// Whether a part of a path says "here" or "one up", escaped or not.
+fn is_dots(part: &str) -> bool {
+    const SPELLINGS: [&str; 6] = [".", "%2e", "..", ".%2e", "%2e.", "%2e%2e"];
+    SPELLINGS.iter().any(|spelling| part.eq_ignore_ascii_case(spelling))
 }
 
 /// A path, taken apart.
@@ -373,6 +379,7 @@ mod tests {
             "/model/m/converse/x",
             "/v1/images/../files",
             "/openai/v1/%2E%2e/organization",
+            "/openai/v1/.%2E/organization",
             "/bedrock/model/m/./invoke",
         ] {
             assert!(matches!(ask("POST", path), Asked::Nothing(r) if r.code == Code::UnknownPath), "{path}");

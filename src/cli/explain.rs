@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use pingora::http::RequestHeader;
-use tollgate_api::{Address, Caller, Exchange, Money, RaceMode, Refusal, StartWithin, Tier, Usage};
+use tollgate_api::{Address, Caller, Exchange, Money, RaceMode, Refusal, StartWithin, Surface, Tier, Usage};
 use tollgate_classify::Input;
 
 use super::{ConfigFile, Done, Exit, print};
@@ -115,19 +115,7 @@ fn explain(
     let wishes = Wishes::of_start(start.or(call.start_within), &live.deadlines);
     let plan = plan::choose(live, &exchange)?.paced(&wishes, call.surface)?;
     let _ = writeln!(text, "chosen     {}", plan.why.sentence());
-    for (number, endpoint) in plan.candidates().map(plan::Candidate::endpoint).enumerate() {
-        let _ = writeln!(
-            text,
-            "attempt {}  {}: {} at {}, speaking {}, {}, {}",
-            number + 1,
-            endpoint.name,
-            endpoint.model,
-            endpoint.provider,
-            endpoint.dialect(call.surface).as_str(),
-            endpoint.health.state(clock::now_ms()).as_str(),
-            if endpoint.prices.is_some() { "priced" } else { "without a price" },
-        );
-    }
+    attempts(&mut text, &plan, call.surface);
     match plan.pace {
         Pace::AsItComes => {}
         Pace::At(asked) => {
@@ -144,6 +132,23 @@ fn explain(
         );
     }
     Ok(text)
+}
+
+/// The attempts, in their order.
+fn attempts(text: &mut String, plan: &Plan<'_>, surface: Surface) {
+    for (number, endpoint) in plan.candidates().map(plan::Candidate::endpoint).enumerate() {
+        let _ = writeln!(
+            text,
+            "attempt {}  {}: {} at {}, speaking {}, {}, {}",
+            number + 1,
+            endpoint.name,
+            endpoint.model,
+            endpoint.provider,
+            endpoint.dialect(surface).as_str(),
+            endpoint.health.state(clock::now_ms()).as_str(),
+            if endpoint.prices.is_some() { "priced" } else { "without a price" },
+        );
+    }
 }
 
 /// The schedule of a race, with its numbers.
