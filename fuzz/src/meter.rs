@@ -28,7 +28,7 @@ fn goes_by(dialect: Dialect, body: &[u8]) {
         let [whole, cut] = [body.len().max(1), 7].map(|length| {
             let mut passing = Passing::new(dialect, |name| (name == "content-type").then_some(kind));
             body.chunks(length).for_each(|piece| passing.read(piece));
-            passing.usage()
+            passing.finish()
         });
         assert_eq!(whole, cut, "{dialect}, {kind}");
     }

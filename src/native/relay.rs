@@ -47,7 +47,7 @@ pub(super) async fn pass_on(
     let mut passing = answer.is_work.then(|| Passing::new(endpoint.dialect(Surface::Native), header));
     let mut head = Some(head(&answer, session, tally));
     let outcome = relay(&mut answer, endpoint, &mut head, &mut passing, session, tally).await;
-    if let Some(usage) = passing.and_then(|passing| passing.usage()) {
+    if let Some(usage) = passing.and_then(Passing::finish) {
         tally.metered(usage, endpoint);
     }
     if outcome == Outcome::HungUp {

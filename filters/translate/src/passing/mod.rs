@@ -63,14 +63,25 @@ impl Passing {
             Form::Opaque => true,
         };
         if !is_sound {
-            self.said = self.usage();
+            self.said = self.told();
             self.form = Form::Opaque;
         }
     }
 
-    /// What was told so far: at the end of the answer all that there is.
+    /// The answer is over, or goes no further: what it told.
     #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
+    pub fn finish(mut self) -> Option<Usage> {
+        // A last event may lack its blank line.
+        if let Form::Events(splitter) = &mut self.form
+            && let Some(frame) = splitter.finish()
+        {
+            self.said = in_event(self.dialect, &frame).or(self.said);
+        }
+        self.told()
+    }
+
+    /// What was told so far.
+    fn told(&self) -> Option<Usage> {
         let told = match &self.form {
             Form::Object(skim) => in_object(self.dialect, &skim.object()),
             Form::Frames(_, invoked) => invoked.usage(),
@@ -86,14 +97,17 @@ fn events(dialect: Dialect, splitter: &mut sse::Splitter, piece: &[u8], said: &m
     loop {
         match feed.next() {
             Ok(Some(frame)) => {
-                let usage = frame.fields().data.and_then(|data| in_object(dialect, &data));
                 // What is told later counts what was told before.
-                *said = usage.or(*said);
+                *said = in_event(dialect, &frame).or(*said);
             }
             Ok(None) => return true,
             Err(_) => return false,
         }
     }
+}
+
+fn in_event(dialect: Dialect, event: &sse::Frame<'_>) -> Option<Usage> {
+    event.fields().data.and_then(|data| in_object(dialect, &data))
 }
 
 /// Reads the frames that end in this piece. Whether they could be.
@@ -134,7 +148,7 @@ mod tests {
         let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
         let mut passing = Passing::new(dialect, header);
         pieces.iter().for_each(|piece| passing.read(piece));
-        passing.usage()
+        passing.finish()
     }
 
     /// Input, cached, written, written for an hour, output.
@@ -166,6 +180,8 @@ mod tests {
         let legacy = b"data: {\"choices\":[{\"text\":\"a\"}],\"usage\":null}\n\n\
             data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n";
         assert_eq!(counts(heard(Dialect::OpenAi, &kind, &[legacy])), Some([3, 0, 0, 0, 4]));
+        let unended = legacy.strip_suffix(b"\n\ndata: [DONE]\n\n").expect("its end");
+        assert_eq!(counts(heard(Dialect::OpenAi, &kind, &[unended])), Some([3, 0, 0, 0, 4]), "without its blank line");
     }
 
     #[test]
