@@ -1,0 +1,19 @@
+//! Every dialect by its laws and by what was recorded: one binary, a module for each.
+
+mod again;
+mod answers;
+mod chat;
+mod converse;
+mod embeddings;
+mod foreign;
+mod frames;
+mod gemini;
+mod golden;
+mod hostile;
+mod interactions;
+mod messages;
+mod passthrough;
+mod plain;
+mod requests;
+mod responses;
+mod strict;
