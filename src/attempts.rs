@@ -12,6 +12,7 @@ use pingora::http::RequestHeader;
 use smallvec::SmallVec;
 use tollgate_api::{AttemptHead, Code, Exchange, Refusal, RequestId};
 use tollgate_race::Why;
+use tollgate_translate::Seals;
 
 use crate::attempt::{Begun, Try, attempt};
 use crate::chain::States;
@@ -162,7 +163,8 @@ fn nobody(plan: &Plan<'_>, tally: &mut Tally) -> NoAnswer {
     })
 }
 
-/// One try. `None` says: go on to the next.
+/// One try, and one more where the vendor cannot read the sealed reasoning of earlier turns: the conversation was
+/// elsewhere then, or has changed since. `None` says: go on to the next.
 pub(crate) async fn try_one(
     brief: Brief<'_>,
     candidate: &Candidate<'_>,
@@ -181,6 +183,33 @@ pub(crate) async fn try_one(
         leg.passed_over(endpoint, how, &Fail::TooLate(soonest));
         return None;
     }
+    let mut tried = once(brief, candidate, how, leg).await;
+    if let Err(fail) = &tried
+        && fail.is_of_seals(endpoint.vendor)
+        && !brief.is_for_nobody()
+    {
+        let unsealed = How { why: Some(Why::Unsealed), seals: Seals::None, ..how };
+        match once(brief, candidate, unsealed, leg).await {
+            // What the vendor said stands.
+            Err(Fail::Unsayable(_)) => {}
+            again => tried = again,
+        }
+    }
+    match tried {
+        Ok(answering) => Some(Ok(answering)),
+        // What flex says is not the last word: the standard tier is asked as well.
+        Err(Fail::Status { status, error, verdict, .. })
+            if !Fail::falls_back(status, verdict) && how.tier != Some(Asked::Flex) =>
+        {
+            Some(Err(NoAnswer::Vendor { status, error }))
+        }
+        Err(_) => None,
+    }
+}
+
+/// One attempt, and what it says of the endpoint.
+async fn once(brief: Brief<'_>, candidate: &Candidate<'_>, how: How, leg: &mut Leg) -> Result<Answering, Fail> {
+    let endpoint = candidate.endpoint();
     let number = u32::try_from(leg.tried.len()).unwrap_or(u32::MAX).saturating_add(1);
     let mut underway = leg.begins(endpoint, how);
     match one(brief, candidate, how, number).await {
@@ -193,7 +222,7 @@ pub(crate) async fn try_one(
                 endpoint.lately.answered(tier, brief.exchange.call.stream, underway.out_for());
             }
             underway.answered(dropped);
-            Some(Ok(Answering { endpoint: Arc::clone(endpoint), begun }))
+            Ok(Answering { endpoint: Arc::clone(endpoint), begun })
         }
         Err(fail) => {
             judge(brief, endpoint, how, &fail, underway.out_for());
@@ -201,15 +230,7 @@ pub(crate) async fn try_one(
                 underway.is_unsayable(refusal);
             }
             underway.failed(&fail);
-            match fail {
-                // What flex says is not the last word: the standard tier is asked as well.
-                Fail::Status { status, error, verdict, .. }
-                    if !Fail::falls_back(status, verdict) && how.tier != Some(Asked::Flex) =>
-                {
-                    Some(Err(NoAnswer::Vendor { status, error }))
-                }
-                _ => None,
-            }
+            Err(fail)
         }
     }
 }
@@ -251,7 +272,7 @@ async fn one(brief: Brief<'_>, candidate: &Candidate<'_>, how: How, number: u32)
         None => None,
         Some(own) => Some(Arc::new(own.secret().ok_or(Fail::Sealed)?)),
     };
-    let Said { body, dropped } = say(endpoint, exchange, brief.cap, how.tier).await?;
+    let Said { body, dropped } = say(endpoint, exchange, brief.cap, how).await?;
     let mut headers = HeaderMap::new();
     if !live.chain.is_empty() {
         let mut view =

@@ -191,6 +191,11 @@ impl Fail {
         }
     }
 
+    /// Whether it could not read the sealed reasoning of earlier turns.
+    pub(crate) fn is_of_seals(&self, vendor: &Vendor) -> bool {
+        matches!(self, Self::Status { status, error, .. } if vendor.cannot_unseal(*status, error))
+    }
+
     /// When the vendor said to come back.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -41,7 +41,12 @@ pub(crate) async fn of_tiers<'r>(
     let (mut first, mut second) = (Some(first), Some(second));
     let runners = |runner, why| -> Option<Run<'r, Last>> {
         Some(match runner {
-            Runner::First => alone(brief, plan.flex()?, How { why, tier: Some(Asked::Flex), number }, first.take()?),
+            Runner::First => alone(
+                brief,
+                plan.flex()?,
+                How { why, tier: Some(Asked::Flex), number, ..How::default() },
+                first.take()?,
+            ),
             Runner::Second => all(brief, plan, 0, How { why, ..standard }, second.take()?),
         })
     };

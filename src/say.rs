@@ -2,17 +2,17 @@
 //! not. It sends nothing.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use memchr::memmem;
-use tollgate_api::{Call, Edit, Edits, Exchange, Seal, Surface};
-use tollgate_translate::{Accent, Losses, TierSaid, Upstream, embeddings, splice};
+use tollgate_api::{Call, Edit, Edits, Exchange, Surface};
+use tollgate_translate::{Accent, Losses, TierSaid, Unsealing, Upstream, embeddings, splice, unsealing, without_nulls};
 
 use crate::deadlines::Asked;
 use crate::endpoint::Endpoint;
 use crate::fail::Fail;
 use crate::off_worker::{THRESHOLD_BYTES, off_worker};
+use crate::tally::How;
 
 /// A request in an endpoint's words, and what of it could not be said.
 pub(crate) struct Said {
@@ -20,12 +20,13 @@ pub(crate) struct Said {
     pub(crate) dropped: Vec<String>,
 }
 
-/// The request in this endpoint's words. `cap` is the output that is paid for, `tier` the one to ask for.
+/// The request in this endpoint's words. `cap` is the output that is paid for; `how` says which tier to ask for,
+/// and which seals to give back.
 pub(crate) async fn say(
     endpoint: &Arc<Endpoint>,
     exchange: &Exchange,
     cap: Option<u64>,
-    tier: Option<Asked>,
+    how: How,
 ) -> Result<Said, Fail> {
     let call = &exchange.call;
     let capped = cap.and_then(|cap| capped(endpoint, exchange, cap));
@@ -33,9 +34,9 @@ pub(crate) async fn say(
     if call.surface == Surface::Embeddings {
         return vectors(endpoint, call, edits);
     }
-    match spliced(endpoint, call, edits, tier) {
+    match spliced(endpoint, call, edits, how) {
         Some(body) => Ok(Said { body, dropped: Vec::new() }),
-        None => translated(endpoint, call, edits, tier).await,
+        None => translated(endpoint, call, edits, how).await,
     }
 }
 
@@ -47,15 +48,21 @@ fn vectors(endpoint: &Endpoint, call: &Call, edits: &Edits) -> Result<Said, Fail
 
 /// The client's own bytes with the touched members changed; `None` where the endpoint speaks another dialect,
 /// or the conversation holds what this vendor cannot read.
-fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits, tier: Option<Asked>) -> Option<Bytes> {
+fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits, how: How) -> Option<Bytes> {
     if !endpoint.speaks(call.surface) {
         return None;
     }
     let mut edits = Cow::Borrowed(edits);
-    match foreign_turns(call, &edits) {
-        Foreign::None => {}
-        Foreign::Edit(edit) => edits.to_mut().push(edit),
-        Foreign::Rewrite => return None,
+    match unsealing(call, conversation(call, &edits), how.seals) {
+        Unsealing::AsItIs => {}
+        Unsealing::Edits(unsealing) => edits.to_mut().extend(unsealing),
+        Unsealing::Anew => return None,
+    }
+    if endpoint.vendor.refuses_nulls && call.surface == Surface::Responses {
+        let nulls = without_nulls(conversation(call, &edits));
+        if !nulls.is_empty() {
+            edits.to_mut().extend(nulls);
+        }
     }
     if has_only_newer_cap(endpoint, call) {
         let newer = edits.iter().rev().find(|edit| &*edit.member == NEWER_CAP).map(|edit| edit.value.clone());
@@ -63,31 +70,32 @@ fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits, tier: Option<Asked>)
         let older = Edit { member: "max_tokens".into(), value };
         edits.to_mut().extend([older, Edit { member: NEWER_CAP.into(), value: None }]);
     }
-    if let Some(TierSaid::Word(word)) = tier.map(|tier| endpoint.tier_said(call.surface, tier)) {
+    if let Some(TierSaid::Word(word)) = how.tier.map(|tier| endpoint.tier_said(call.surface, tier)) {
         endpoint.dialect(call.surface).ask_tier(word, edits.to_mut());
     }
     let asks_usage = call.stream && call.surface == Surface::ChatCompletions;
     Some(splice(call, &edits, Some(&endpoint.model), asks_usage))
 }
 
-async fn translated(endpoint: &Endpoint, call: &Call, edits: &Edits, tier: Option<Asked>) -> Result<Said, Fail> {
+async fn translated(endpoint: &Endpoint, call: &Call, edits: &Edits, how: How) -> Result<Said, Fail> {
     let (dialect, accent) = (endpoint.dialect(call.surface), endpoint.vendor.accent);
     // What needs no word is not said.
-    let tier = tier.filter(|tier| matches!(endpoint.tier_said(call.surface, *tier), TierSaid::Word(_)));
+    let tier = how.tier.filter(|tier| matches!(endpoint.tier_said(call.surface, *tier), TierSaid::Word(_)));
     let tier = tier.map(Asked::to_dialects);
     let said = if call.body.len() < THRESHOLD_BYTES {
-        dialect.request_to(call, edits, &Upstream { model: &endpoint.model, accent, tier: tier.as_ref() })
+        let upstream = Upstream { model: &endpoint.model, accent, tier: tier.as_ref(), seals: how.seals };
+        dialect.request_to(call, edits, &upstream)
     } else {
         let (call, edits, model) = (call.clone(), edits.clone(), Arc::clone(&endpoint.model));
-        let said = move || dialect.request_to(&call, &edits, &Upstream { model: &model, accent, tier: tier.as_ref() });
+        let said = move || {
+            let upstream = Upstream { model: &model, accent, tier: tier.as_ref(), seals: how.seals };
+            dialect.request_to(&call, &edits, &upstream)
+        };
         off_worker(said).await
     };
     let tollgate_translate::Said { body, dropped } = said.map_err(Fail::Unsayable)?;
     Ok(Said { body: body.into(), dropped })
 }
-
-/// Looks for the mark of a seal; made once.
-static SEAL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(Seal::MARK));
 
 /// OpenAI's newer word for the cap on output.
 const NEWER_CAP: &str = "max_completion_tokens";
@@ -100,24 +108,15 @@ fn has_only_newer_cap(endpoint: &Endpoint, call: &Call) -> bool {
     has_only_newer && call.surface == Surface::ChatCompletions && is_known
 }
 
-/// What a conversation holds of vendors that answered its earlier turns, and that no other can read.
-enum Foreign {
-    /// Nothing.
-    None,
-    /// Blocks that one edit takes out.
-    Edit(Edit),
-    /// Seals anywhere: the request is put together anew, without them.
-    Rewrite,
-}
-
-fn foreign_turns(call: &Call, edits: &Edits) -> Foreign {
-    let edited = edits.iter().rev().find(|edit| &*edit.member == "messages").and_then(|edit| edit.value.as_deref());
-    let messages = edited.map_or(call.messages(), str::as_bytes);
-    match call.surface {
-        Surface::Messages => tollgate_translate::native_messages(messages).map_or(Foreign::None, Foreign::Edit),
-        _ if SEAL.find(messages).is_some() => Foreign::Rewrite,
-        _ => Foreign::None,
-    }
+/// The conversation, as filters left it.
+fn conversation<'a>(call: &'a Call, edits: &'a Edits) -> &'a [u8] {
+    let member = match call.surface {
+        Surface::Responses | Surface::Interactions => "input",
+        Surface::GenerateContent => "contents",
+        _ => "messages",
+    };
+    let edited = edits.iter().rev().find(|edit| &*edit.member == member).and_then(|edit| edit.value.as_deref());
+    edited.map_or(call.messages(), str::as_bytes)
 }
 
 /// The edits that cap the output at what is held; `None` where the client's own cap is no higher.

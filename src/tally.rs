@@ -261,7 +261,7 @@ impl Tally {
             }
         }
         self.count_race(outcome, elapsed);
-        for pair in self.leg.tried.windows(2) {
+        for pair in self.leg.tried.windows(2).filter(|pair| !Arc::ptr_eq(&pair[0].endpoint, &pair[1].endpoint)) {
             // Where another one was faster, nobody stepped in.
             if let Some((kind, _)) = pair[0].failed.as_ref().filter(|(kind, _)| *kind != FailKind::Lost) {
                 metrics.fell_back(&pair[0].endpoint.name, &pair[1].endpoint.name, *kind);
@@ -282,7 +282,7 @@ impl Tally {
         let races = &self.gateway.metrics.races;
         let tried = &self.leg.tried;
         if let Some(end) = self.race {
-            let is_second = |why: &Why| !matches!(why, Why::Flex | Why::Fallback);
+            let is_second = |why: &Why| !matches!(why, Why::Flex | Why::Fallback | Why::Unsealed);
             races.ended(end, tried.iter().find_map(|t| t.how.why.filter(is_second)));
         }
         if let Some(StartWithin::Time(within)) = self.wishes.start {

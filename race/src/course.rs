@@ -35,12 +35,23 @@ pub enum Why {
     Hedge,
     /// The endpoint before it has failed.
     Fallback,
+    /// The same endpoint could not read the sealed reasoning that it was given.
+    Unsealed,
 }
 
 impl Why {
     /// Every reason, in declaration order.
-    pub const ALL: [Self; 8] =
-        [Self::Flex, Self::Late, Self::Refused, Self::Failed, Self::Resting, Self::NoTime, Self::Hedge, Self::Fallback];
+    pub const ALL: [Self; 9] = [
+        Self::Flex,
+        Self::Late,
+        Self::Refused,
+        Self::Failed,
+        Self::Resting,
+        Self::NoTime,
+        Self::Hedge,
+        Self::Fallback,
+        Self::Unsealed,
+    ];
 
     /// The word in records, headers, logs and metrics.
     #[must_use]
@@ -54,6 +65,7 @@ impl Why {
             Self::NoTime => "no_time",
             Self::Hedge => "hedge",
             Self::Fallback => "fallback",
+            Self::Unsealed => "unsealed",
         }
     }
 }

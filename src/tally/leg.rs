@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 use tollgate_api::{Refusal, Tier};
 use tollgate_race::Why;
+use tollgate_translate::Seals;
 
 use super::{RaceEnd, Tally};
 use crate::clock;
@@ -25,6 +26,8 @@ pub(crate) struct How {
     pub(crate) tier: Option<Asked>,
     /// Which of its endpoint's tries of flex it is.
     pub(crate) number: u64,
+    /// Which seals of earlier turns the endpoint is shown.
+    pub(crate) seals: Seals,
 }
 
 impl How {

@@ -40,6 +40,7 @@ mod native;
 mod reload;
 mod replay;
 mod rotation;
+mod seals;
 mod secrets;
 mod shared;
 mod storm;

@@ -45,6 +45,10 @@ pub struct Vendor {
     pub feature_errors: &'static [&'static str],
     /// The same where it does not sell this model at the tier that was asked for.
     pub tier_errors: &'static [&'static str],
+    /// The same where it cannot read the reasoning of an earlier turn that a client gave back.
+    pub seal_errors: &'static [&'static str],
+    /// Whether it refuses items of Responses whose content is null.
+    pub refuses_nulls: bool,
     /// The header that says for how many seconds an answer is waited for: an attempt that is called off
     /// ends there too.
     pub server_timeout: Option<&'static str>,
@@ -99,8 +103,28 @@ pub(crate) const OPENAI_LIKE: Vendor = Vendor {
     money_errors: &["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"],
     feature_errors: &[],
     tier_errors: &["invalid_service_tier", "service_tier", "service tier", "serviceTier"],
+    seal_errors: &SEAL_ERRORS,
+    refuses_nulls: false,
     server_timeout: None,
 };
+
+/// What vendors say of reasoning that they did not seal, or that stood in another conversation or account: the
+/// same words wherever their models are hosted.
+const SEAL_ERRORS: [&str; 9] = [
+    // OpenAI and Azure.
+    "invalid_encrypted_content",
+    "The encrypted content ",
+    // xAI, in two wordings.
+    "Could not decrypt the provided encrypted_content",
+    "Could not decode the compaction blob",
+    // Anthropic (platform.claude.com, "Preserved thinking", 2026-10); Amazon says the last of an empty one.
+    "Invalid `signature` in `thinking` block",
+    "Invalid `data` in `redacted_thinking` block",
+    "thinking.signature: Field required",
+    // Google.
+    "Corrupted thought signature",
+    "Invalid thought signature",
+];
 
 /// Whoever speaks Responses, and nothing is known of.
 static RESPONSES_LIKE: Vendor = Vendor { dialect: Dialect::Responses, ..OPENAI_LIKE };
@@ -163,6 +187,12 @@ impl Vendor {
     pub fn lacks_tier(&self, status: u16, error: &VendorError) -> bool {
         let holds = |text: &str| self.tier_errors.iter().any(|word| text.contains(word));
         status == 400 && (error.code.as_deref().is_some_and(holds) || holds(&error.message))
+    }
+
+    /// Whether the vendor cannot read the sealed reasoning that it was given: without it, it would answer.
+    #[must_use]
+    pub fn cannot_unseal(&self, status: u16, error: &VendorError) -> bool {
+        status == 400 && says(error, self.seal_errors)
     }
 }
 

@@ -13,5 +13,7 @@ pub(crate) static VENDOR: Vendor = Vendor {
     models: ["grok-4.5", "grok-4.5"],
     // A bad key is a 400.
     credential_errors: &["Incorrect API key provided", "invalid_api_key"],
+    // A 422 (seen by others with Codex, 2026-07).
+    refuses_nulls: true,
     ..OPENAI_LIKE
 };

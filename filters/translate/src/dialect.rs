@@ -14,6 +14,7 @@ use tollgate_api::{Call, Cost, Edit, Event, Framing, Refusal, Surface, Usage};
 use crate::losses::Losses;
 use crate::neutral::{Request, TierAsked};
 use crate::openai::Accent;
+use crate::unseal::Seals;
 use crate::{anthropic, converse, freeform, gemini, interactions, openai, responses};
 
 /// The wire format that an upstream speaks.
@@ -138,6 +139,8 @@ pub struct Upstream<'a> {
     pub accent: Accent,
     /// The tier to ask for, in place of what the client asked.
     pub tier: Option<&'a TierAsked>,
+    /// Which seals of earlier turns it is shown.
+    pub seals: Seals,
 }
 
 /// A request in an upstream's words.
@@ -224,7 +227,9 @@ impl Dialect {
     /// The call is malformed, or asks for what this dialect cannot say and the client does not let
     /// go.
     pub fn request(self, call: &Call, edits: &[Edit], upstream_model: &str) -> Result<Said, Refusal> {
-        self.request_to(call, edits, &Upstream { model: upstream_model, accent: Accent::default(), tier: None })
+        let accent = Accent::default();
+        let upstream = Upstream { model: upstream_model, accent, tier: None, seals: Seals::Unmarked };
+        self.request_to(call, edits, &upstream)
     }
 
     /// The call, with its edits, as a request of this dialect in the accent of this upstream.
@@ -240,6 +245,9 @@ impl Dialect {
         request.accent = upstream.accent;
         if let Some(tier) = upstream.tier {
             request.tier = Some(tier.clone());
+        }
+        if upstream.seals == Seals::None {
+            request.unseal();
         }
         self.cross(spoken, &mut request, &mut losses)?;
         let body = self.write(&request, &mut losses)?;

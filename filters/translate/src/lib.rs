@@ -34,14 +34,16 @@ mod scan;
 mod splice;
 pub mod sse;
 mod tier;
+mod unseal;
 mod witness;
 
-pub use anthropic::native_messages;
 pub use cap::capped;
 pub use dialect::{AnswerHead, Decode, Dialect, Encode, Failure, Garbage, Said, Upstream, VendorError};
 pub use losses::Losses;
 pub use openai::Accent;
 pub use passing::Passing;
 pub use relay::{Out, Phase, Relay};
+pub use responses::without_nulls;
 pub use splice::splice;
 pub use tier::TierSaid;
+pub use unseal::{Seals, Unsealing, unsealing};

@@ -279,6 +279,19 @@ impl Request {
             _ => self.turns.push(Turn { role, parts }),
         }
     }
+
+    /// Takes every seal out of it: its vendor cannot read them.
+    pub fn unseal(&mut self) {
+        for Turn { role, mut parts } in std::mem::take(&mut self.turns) {
+            parts.retain(|part| !matches!(part.content, Content::RedactedThinking(_)));
+            for part in &mut parts {
+                if let Content::Thinking { seal, .. } | Content::ToolCall { seal, .. } = &mut part.content {
+                    *seal = None;
+                }
+            }
+            self.say(role, parts);
+        }
+    }
 }
 
 impl Source {

@@ -23,9 +23,10 @@ use tollgate_api::Framing;
 
 use crate::dialect::Tongue;
 
-pub use native::native_messages;
+pub(crate) use model::Version;
+pub(crate) use native::unsealed;
 pub(crate) use read::thinking;
-pub(crate) use thinking::effort;
+pub(crate) use thinking::{Plan, Thinking, effort};
 
 /// What this dialect knows how to do.
 pub(crate) static TONGUE: Tongue = Tongue {

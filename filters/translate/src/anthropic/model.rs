@@ -5,14 +5,14 @@
 
 /// A model's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version(u32, u32);
+pub(crate) struct Version(pub(crate) u32, pub(crate) u32);
 
 impl Version {
     /// The version in a model's name, `claude-opus-4-7`, `claude-3-7-sonnet-latest` or
     /// `us.anthropic.claude-sonnet-4-20250514-v1:0`. A name without one counts as the newest.
-    pub(super) fn of(model: &str) -> Self {
-        let name = model.rsplit_once("claude-").map_or(model, |(_, name)| name);
-        let words = name.split(['-', '.', '@', ':']).skip_while(|word| number(word).is_none());
+    pub(crate) fn of(model: &str) -> Self {
+        let name = model.rsplit_once("claude").map_or(model, |(_, name)| name);
+        let words = name.split(['-', '.', '@', ':', '/']).skip_while(|word| number(word).is_none());
         let mut numbers = words.map_while(number);
         match numbers.next() {
             Some(major) => Self(major, numbers.next().unwrap_or(0)),
@@ -21,7 +21,7 @@ impl Version {
     }
 
     /// Thinks as much as it sees fit: a budget is a 400, and so are sampling parameters.
-    pub(super) fn thinks_adaptively(self) -> bool {
+    pub(crate) fn thinks_adaptively(self) -> bool {
         self >= Self(4, 7)
     }
 
@@ -51,6 +51,7 @@ mod tests {
             ("anthropic/claude-opus-4.8", Version(4, 8)),
             ("claude-opus-5", Version(5, 0)),
             ("our-own-claude", Version(u32::MAX, 0)),
+            ("anthropic.claude-instant-v1", Version(u32::MAX, 0)),
         ];
         for (name, version) in table {
             assert_eq!(Version::of(name), version, "{name}");

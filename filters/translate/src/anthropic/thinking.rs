@@ -1,21 +1,23 @@
-//! How hard Claude is asked to think, and what must give way to it.
+//! How hard Claude is asked to think, and what must give way to it; at Amazon too.
 
 use serde::Serialize;
-use tollgate_api::Refusal;
+use tollgate_api::{Refusal, Sealer};
 
 use super::model::Version;
 use crate::json::{Json, invalid};
-use crate::neutral::{Content, Effort, Reasoning, Request, Role, ToolChoice, Turn};
+use crate::neutral::{Content, Effort, Part, Reasoning, Request, Role, ToolChoice, Turn};
 
 /// The output cap that Anthropic requires, where the client names none.
 pub(super) const MAX_TOKENS_DEFAULT: u64 = 4096;
 /// The smallest budget that Anthropic accepts.
 const BUDGET_MIN: u64 = 1024;
+/// The `type` of thinking with a budget.
+pub(super) const MANUAL: &str = "enabled";
 
 /// The `thinking` member.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Thinking<'a> {
+pub(crate) enum Thinking<'a> {
     Budget {
         #[serde(rename = "type")]
         kind: &'static str,
@@ -30,29 +32,38 @@ pub(super) enum Thinking<'a> {
 
 /// What was decided.
 #[derive(Default)]
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// The `thinking` member.
-    pub(super) thinking: Option<Thinking<'a>>,
+    pub(crate) thinking: Option<Thinking<'a>>,
     /// `output_config.effort`.
-    pub(super) effort: Option<Effort>,
+    pub(crate) effort: Option<Effort>,
 }
 
 impl<'a> Plan<'a> {
     /// Decides for this request.
-    pub(super) fn of(request: &'a Request, version: Version) -> Self {
+    pub(crate) fn of(request: &'a Request, version: Version) -> Self {
+        let adaptive = version.thinks_adaptively();
         match &request.reasoning {
             None | Some(Reasoning::Effort(Effort::None)) => Self::default(),
-            Some(Reasoning::Thinking(given)) => Self { thinking: Some(Thinking::Given(given)), effort: None },
-            Some(Reasoning::Budget(tokens)) if version.thinks_adaptively() => Self::adaptive(effort(*tokens)),
-            Some(Reasoning::Budget(tokens)) => Self::budget(*tokens),
-            Some(Reasoning::Effort(_)) if !may_think(request) => Self::default(),
-            Some(Reasoning::Effort(effort)) if version.thinks_adaptively() => Self::adaptive(*effort),
+            Some(Reasoning::Effort(_)) if forces_a_tool(request) => Self::default(),
+            Some(Reasoning::Effort(effort)) if adaptive => Self::adaptive(*effort),
+            Some(Reasoning::Budget(tokens)) if adaptive => Self::adaptive(effort(*tokens)),
+            Some(Reasoning::Thinking(given)) if given.kind().as_deref() != Some(MANUAL) => Self::given(given),
+            _ if calls_unthinking(request) => Self::default(),
             Some(Reasoning::Effort(effort)) => Self::budget(budget(*effort)),
+            Some(Reasoning::Budget(tokens)) => Self::budget(*tokens),
+            Some(Reasoning::Thinking(given)) => Self::given(given),
         }
     }
 
-    fn budget(tokens: u64) -> Self {
-        let thinking = Thinking::Budget { kind: "enabled", budget_tokens: tokens.max(BUDGET_MIN) };
+    /// In the client's words.
+    pub(crate) fn given(given: &'a Json) -> Self {
+        Self { thinking: Some(Thinking::Given(given)), effort: None }
+    }
+
+    /// With so many tokens to think.
+    pub(crate) fn budget(tokens: u64) -> Self {
+        let thinking = Thinking::Budget { kind: MANUAL, budget_tokens: tokens.max(BUDGET_MIN) };
         Self { thinking: Some(thinking), effort: None }
     }
 
@@ -62,39 +73,53 @@ impl<'a> Plan<'a> {
     }
 
     /// Whether sampling parameters must be left out.
-    pub(super) fn rules_sampling(&self) -> bool {
+    pub(crate) fn rules_sampling(&self) -> bool {
         matches!(self.thinking, Some(Thinking::Budget { .. } | Thinking::Adaptive { .. }))
     }
 
     /// The output cap: what the client allows, above the budget if there is one.
     pub(super) fn max_tokens(&self, asked: Option<u64>) -> Result<u64, Refusal> {
-        let cap = asked.unwrap_or(MAX_TOKENS_DEFAULT);
-        match self.thinking {
-            _ if cap == 0 => Err(invalid("max_tokens", "must be at least 1")),
-            Some(Thinking::Budget { budget_tokens, .. }) if cap <= budget_tokens => {
-                Ok(cap.saturating_add(budget_tokens))
-            }
-            _ => Ok(cap),
+        match asked.unwrap_or(MAX_TOKENS_DEFAULT) {
+            0 => Err(invalid("max_tokens", "must be at least 1")),
+            cap => Ok(self.thinking.as_ref().map_or(cap, |thinking| thinking.above(cap))),
         }
     }
 }
 
-/// Whether Anthropic would let this request think. Effort is a wish: it gives way to a forced
-/// tool, and to a history whose tool calls came without their sealed thinking.
-fn may_think(request: &Request) -> bool {
-    let forced = matches!(request.choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
+impl Thinking<'_> {
+    /// A cap on output with room for the thinking, which counts as output.
+    pub(crate) fn above(&self, cap: u64) -> u64 {
+        match self {
+            Self::Budget { budget_tokens, .. } if cap <= *budget_tokens => cap.saturating_add(*budget_tokens),
+            _ => cap,
+        }
+    }
+}
+
+/// Effort is a wish: it gives way to a forced tool.
+fn forces_a_tool(request: &Request) -> bool {
+    matches!(request.choice, Some(ToolChoice::Required | ToolChoice::Named(_)))
+}
+
+/// Whether the model's last turn calls tools and does not begin with thinking that Anthropic sealed: it would be
+/// refused where thinking has a budget. (Adaptive thinking may also not have thought.)
+fn calls_unthinking(request: &Request) -> bool {
     let last = request.turns.iter().rfind(|turn| turn.role == Role::Assistant);
-    !forced && last.is_none_or(|turn| !calls_tools(turn) || begins_sealed(turn))
+    last.is_some_and(|turn| calls_tools(turn) && !begins_sealed(turn))
 }
 
 fn calls_tools(turn: &Turn) -> bool {
     turn.parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }))
 }
 
+/// Whether it begins with thinking, but for that which is left out.
 fn begins_sealed(turn: &Turn) -> bool {
-    let sealed =
-        |content: &Content| matches!(content, Content::Thinking { seal: Some(_), .. } | Content::RedactedThinking(_));
-    turn.parts.first().is_some_and(|part| sealed(&part.content))
+    let is_sealed = |part: &Part| match &part.content {
+        Content::Thinking { seal, .. } => Some(seal.as_ref().is_some_and(|seal| seal.by == Sealer::Anthropic)),
+        Content::RedactedThinking(seal) => Some(seal.by == Sealer::Anthropic),
+        _ => None,
+    };
+    turn.parts.iter().map(is_sealed).find(|sealed| *sealed != Some(false)).flatten() == Some(true)
 }
 
 fn budget(effort: Effort) -> u64 {

@@ -3,6 +3,8 @@
 //! Converse is one API over many vendors' models: what it passes on to them untouched is spelled as
 //! each wants it, and what one of them refuses is left out.
 
+use crate::anthropic::Version;
+
 /// What an ARN is of, where it names a customer's own thing and no model.
 const UNTELLING: [&str; 6] =
     ["application-inference-profile/", "custom-model", "endpoint/", "imported-model/", "prompt", "provisioned-model/"];
@@ -25,16 +27,12 @@ pub(super) enum Family {
     Unknown,
 }
 
-/// A version of Claude.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version(pub(super) u32, pub(super) u32);
-
 impl Family {
     /// The family of the model with this id, name or ARN.
     pub(super) fn of(model: &str) -> Self {
         let says = |word: &str| model.contains(word);
-        if let Some((_, name)) = model.rsplit_once("claude") {
-            Self::Claude(Version::of(name))
+        if says("claude") {
+            Self::Claude(Version::of(model))
         } else if says("amazon.nova") {
             Self::Nova { thinks: says("amazon.nova-2") }
         } else if says("openai.") || says("moonshot") {
@@ -73,25 +71,6 @@ impl Family {
     /// Whether it is told that a tool failed.
     pub(super) fn knows_failure(self) -> bool {
         matches!(self, Self::Claude(_) | Self::Nova { .. } | Self::Unknown)
-    }
-}
-
-impl Version {
-    /// The version in what follows `claude`; a name without one counts as the newest.
-    fn of(name: &str) -> Self {
-        // A date is no version.
-        let number = |word: &str| word.parse().ok().filter(|_| word.len() <= 2);
-        let words = name.split(['-', '.', '@', ':', '/']).skip_while(|word| number(word).is_none());
-        let mut numbers = words.map_while(number);
-        match numbers.next() {
-            Some(major) => Self(major, numbers.next().unwrap_or(0)),
-            None => Self(u32::MAX, 0),
-        }
-    }
-
-    /// Thinks as much as it sees fit: a budget is a 400, and so are sampling parameters.
-    pub(super) fn thinks_adaptively(self) -> bool {
-        self >= Self(4, 7)
     }
 }
 

@@ -9,6 +9,7 @@ mod item;
 mod items;
 mod members;
 mod message;
+mod native;
 mod page;
 mod read;
 mod stream;
@@ -21,6 +22,8 @@ use tollgate_api::Framing;
 use crate::dialect::Tongue;
 
 pub(crate) use members::leave;
+pub(crate) use native::unsealed;
+pub use native::without_nulls;
 
 /// What this dialect knows how to do.
 pub(crate) static TONGUE: Tongue = Tongue {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tollgate_api::{Address, Call, Citation, Code, Event, Refusal, Seal, Sealer, StopReason, Surface, Tier, Usage};
 use tollgate_translate::neutral::{Content, Part, Request, Role, Source, TierAsked, Tool, ToolChoice};
-use tollgate_translate::{Accent, AnswerHead, Dialect, Losses, Upstream, request};
+use tollgate_translate::{Accent, AnswerHead, Dialect, Losses, Seals, Upstream, request};
 
 fn call(surface: Surface, body: &Value) -> Call {
     request::read(&Address::of(surface), body.to_string().into()).expect("a call")
@@ -690,7 +690,7 @@ fn an_upstreams_accent_is_that_of_the_call_to_it() {
     let body = json!({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]});
     let call = call(Surface::Messages, &body);
     let sent = |accent| {
-        let upstream = Upstream { model: "vendors-name", accent, tier: None };
+        let upstream = Upstream { model: "vendors-name", accent, tier: None, seals: Seals::Unmarked };
         let said = Dialect::OpenAi.request_to(&call, &[], &upstream).expect("it can be said");
         serde_json::from_slice::<Value>(&said.body).expect("JSON")
     };

@@ -1,7 +1,7 @@
 //! A chat request on its way to Anthropic: each test is named after what went wrong in a gateway.
 
 use serde_json::{Value, json};
-use tollgate_api::{Call, Caps, Code, Edit, Framing, Refusal, Spans, Surface};
+use tollgate_api::{Call, Caps, Code, Edit, Framing, Refusal, Seal, Sealer, Spans, Surface};
 use tollgate_translate::{Dialect, Losses};
 
 fn call(body: &Value) -> Call {
@@ -236,6 +236,28 @@ fn effort_gives_way_to_a_forced_tool_and_to_calls_without_sealed_thinking() {
         {"role": "tool", "tool_call_id": "a", "content": "1"},
     ]);
     assert!(write(json!({"reasoning_effort": "high", "messages": history}))["thinking"].is_null());
+    let adaptive = try_write("claude-opus-4-7", json!({"reasoning_effort": "high", "messages": history}));
+    assert_eq!(
+        adaptive.expect("it can be said")["thinking"],
+        json!({"type": "adaptive"}),
+        "which may not have thought"
+    );
+}
+
+#[test]
+fn a_budget_gives_way_to_calls_whose_thinking_another_vendor_sealed() {
+    let thinks = json!({"type": "enabled", "budget_tokens": 2048});
+    let asked = |by: Sealer| {
+        let seal = Seal::new(by, "EqQB").spelled_for(Sealer::Anthropic).into_owned();
+        let mut turn = calls(&["a"]);
+        turn["thinking_blocks"] = json!([{"type": "thinking", "thinking": "so", "signature": seal}]);
+        let history = json!([
+            {"role": "user", "content": "hi"}, turn, {"role": "tool", "tool_call_id": "a", "content": "1"},
+        ]);
+        write(json!({"thinking": thinks, "messages": history}))
+    };
+    assert_eq!(asked(Sealer::Anthropic)["thinking"], thinks);
+    assert!(asked(Sealer::OpenAi)["thinking"].is_null(), "Anthropic would miss the thinking before the call");
 }
 
 #[test]
