@@ -1,9 +1,9 @@
-//! Requests: a surface reads or refuses; what one dialect reads another writes or refuses; and
-//! what was written is read again.
+//! Requests: a surface reads or refuses; what one dialect reads another writes or refuses; what was
+//! written is read again; and what a vendor would refuse is left out at once.
 
 use bytes::Bytes;
-use tollgate_api::{Address, Code, Framing, Surface};
-use tollgate_translate::{Dialect, Losses, request as client};
+use tollgate_api::{Address, Call, Code, Edits, Framing, Surface};
+use tollgate_translate::{Dialect, Losses, Seals, Unsealing, request as client, splice, unsealing, without_nulls};
 
 use crate::speakers::{self, pick};
 
@@ -30,6 +30,13 @@ fn ask(how: u8, body: &[u8]) {
     let address = Address { surface, model, stream: in_path.map(|()| true), framing: Framing::Sse };
     let Ok(call) = client::read(&address, Bytes::copy_from_slice(body)) else { return };
     assert!(call.body.get(call.spans.messages.clone()).is_some_and(|span| !span.is_empty()));
+    for seals in [Seals::Unmarked, Seals::None] {
+        leave_out(&call, |conversation| match unsealing(&call, conversation, seals) {
+            Unsealing::Edits(edits) => edits,
+            Unsealing::AsItIs | Unsealing::Anew => Edits::new(),
+        });
+    }
+    leave_out(&call, without_nulls);
     let Some(spoken) = Dialect::of(surface) else { return };
     for other in Dialect::ALL {
         if let Ok(said) = other.request(&call, &[], "m") {
@@ -38,6 +45,15 @@ fn ask(how: u8, body: &[u8]) {
             read_again(other, &said.body, spoken);
         }
     }
+}
+
+/// What these edits take out of a conversation is out, and what is left can be sent.
+fn leave_out(call: &Call, edits: impl Fn(&[u8]) -> Edits) {
+    let edited = edits(call.messages());
+    let Some(conversation) = edited.first().and_then(|edit| edit.value.as_deref()) else { return };
+    assert_eq!(edits(conversation.as_bytes()), Edits::new(), "some of it was left");
+    let sent = splice(call, &edited, None, false);
+    serde_json::from_slice::<&serde_json::value::RawValue>(&sent).expect("what is sent is JSON");
 }
 
 /// What was written in a dialect is of that dialect.
