@@ -44,7 +44,9 @@ pub(super) async fn pass_on(
     let endpoint = candidate.endpoint();
     tally.begun_on_disk().await?;
     let header = |name: &str| answer.headers.iter().find(|(n, _)| n == name).and_then(|(_, v)| v.to_str().ok());
-    let mut passing = answer.is_work.then(|| Passing::new(endpoint.dialect(Surface::Native), header));
+    // No vendor bills for what it refused.
+    let may_cost = answer.is_work && answer.status < 400;
+    let mut passing = may_cost.then(|| Passing::new(endpoint.dialect(Surface::Native), header));
     let mut head = Some(head(&answer, session, tally));
     let outcome = relay(&mut answer, endpoint, &mut head, &mut passing, session, tally).await;
     if let Some(usage) = passing.and_then(Passing::finish) {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use tollgate_auth::Algorithm;
-use tollgate_simulate::Profile;
+use tollgate_simulate::{Fault, Profile};
 use tollgate_store::{Covers, Period};
 
 use crate::http::Answer;
@@ -132,6 +132,17 @@ fn what_was_paid_for_may_be_fetched_as_often_as_one_likes() {
             (&json!(200), &Value::Null, &Value::Null)
         );
     }
+}
+
+#[test]
+fn what_was_refused_is_not_paid_for_whatever_its_error_reports() {
+    let error = json!({"error": {"message": "moderated"}, "usage": {"input_tokens": 10, "output_tokens": 100}});
+    let refusing = Fault::Status { status: 400, retry_after: None, body: Some(error.to_string()) };
+    let world = World::with().openai("north", faulty(refusing)).start();
+    let body = br#"{"model":"only-north","prompt":"a cat"}"#;
+    let answer = post(&world, "/v1/images/generations", &[], body);
+    assert_eq!((answer.status, &answer.json()["usage"]["output_tokens"]), (400, &json!(100)));
+    assert_eq!(counted(&world, &answer), (Value::Null, Value::Null, Value::Null, false));
 }
 
 #[test]
@@ -298,7 +309,7 @@ fn the_key_is_taken_wherever_clients_put_it() {
 
 #[test]
 fn a_cut_answer_of_a_vendors_own_path_has_no_end() {
-    let world = World::with().openai("cut", faulty(tollgate_simulate::Fault::CutBeforeHead)).start();
+    let world = World::with().openai("cut", faulty(Fault::CutBeforeHead)).start();
     let answer = post(&world, "/v1/audio/speech", &[], br#"{"model":"only-cut","input":"x"}"#);
     assert_eq!((answer.status, answer.code()), (503, "all_endpoints_failed".into()));
 }
