@@ -1,11 +1,12 @@
 //! A stream that is decoded and written anew: what filters see of it, and how it ends.
 
-use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Cost, Event, Money, Usage};
-use tollgate_translate::{AnswerHead, Dialect, Garbage, Out, Phase, Relay};
+use tollgate_api::Event;
+use tollgate_translate::{AnswerHead, Dialect, Phase, Relay};
 
 use crate::plain::plain as call;
+use crate::relayed::{Came, relayed};
+use crate::said::cents;
 
 const START: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude\",\"content\":[],\"stop_reason\":null,\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n";
 const BLOCK: &str = "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
@@ -17,33 +18,9 @@ const END: &str = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 const ERROR: &str =
     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
 
-/// What a stream came to.
-struct Came {
-    bytes: String,
-    phase: Phase,
-    usage: Option<Usage>,
-    output_chars: u64,
-    garbage: Option<Garbage>,
-}
-
-fn cents(_: &Usage) -> Option<Cost> {
-    Some(Cost { input: Money::from_nano(10_000_000), output: Money::from_nano(20_000_000) })
-}
-
 fn relay(stream: &str, wants_usage: bool, on_event: &mut dyn FnMut(&mut Event)) -> Came {
     let head = AnswerHead { id: "answer".into(), model: "m".into(), created: 1 };
-    let mut relay = Relay::foreign(Dialect::Anthropic, &head, &call(wants_usage));
-    let mut out = Out::default();
-    let result = relay
-        .push(Bytes::copy_from_slice(stream.as_bytes()), &cents, on_event, &mut out)
-        .and_then(|()| relay.end(&cents, on_event, &mut out));
-    Came {
-        bytes: String::from_utf8(out.take().to_vec()).expect("UTF-8"),
-        phase: relay.phase().clone(),
-        usage: relay.usage(),
-        output_chars: relay.output_chars(),
-        garbage: result.err(),
-    }
+    relayed(Relay::foreign(Dialect::Anthropic, &head, &call(wants_usage)), [stream.as_bytes()], cents, on_event)
 }
 
 fn plain(stream: &str) -> Came {

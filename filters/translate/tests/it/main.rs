@@ -14,6 +14,8 @@ mod interactions;
 mod messages;
 mod passthrough;
 mod plain;
+mod relayed;
 mod requests;
 mod responses;
+mod said;
 mod strict;

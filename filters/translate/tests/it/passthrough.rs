@@ -2,45 +2,15 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Cost, Money, Usage};
-use tollgate_translate::{Dialect, Garbage, Out, Phase, Relay};
+use tollgate_api::{Cost, Usage};
+use tollgate_translate::{Dialect, Out, Phase, Relay};
 
 use crate::plain::plain;
-
-/// What a stream came to.
-#[derive(Debug, PartialEq)]
-struct Came {
-    bytes: String,
-    phase: Phase,
-    usage: Option<Usage>,
-    output_chars: u64,
-    garbage: Option<Garbage>,
-}
-
-fn no_price(_: &Usage) -> Option<Cost> {
-    None
-}
-
-/// One cent in, two out.
-fn cents(_: &Usage) -> Option<Cost> {
-    Some(Cost { input: Money::from_nano(10_000_000), output: Money::from_nano(20_000_000) })
-}
+use crate::relayed::{Came, no_price, relayed};
+use crate::said::cents;
 
 fn relay<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, wants_usage: bool, price: fn(&Usage) -> Option<Cost>) -> Came {
-    let mut relay = Relay::passthrough(Dialect::OpenAi, &plain(wants_usage));
-    let mut out = Out::default();
-    let mut result = Ok(());
-    for chunk in chunks {
-        result = result.and_then(|()| relay.push(Bytes::copy_from_slice(chunk), &price, &mut |_| {}, &mut out));
-    }
-    result = result.and_then(|()| relay.end(&price, &mut |_| {}, &mut out));
-    Came {
-        bytes: String::from_utf8(out.take().to_vec()).expect("UTF-8"),
-        phase: relay.phase().clone(),
-        usage: relay.usage(),
-        output_chars: relay.output_chars(),
-        garbage: result.err(),
-    }
+    relayed(Relay::passthrough(Dialect::OpenAi, &plain(wants_usage)), chunks, price, &mut |_| {})
 }
 
 /// All at once, the client wanting everything and nothing having a price.

@@ -1,7 +1,8 @@
 //! A strict reader of Responses streams, as the official SDKs gather them: what it takes, they take.
 
+use crate::said;
 use serde_json::{Value, json};
-use tollgate_api::{Address, Call, Event, Surface, Usage};
+use tollgate_api::{Address, Call, Event, Surface};
 use tollgate_translate::{AnswerHead, Dialect, request};
 
 /// A streamed call with these tools.
@@ -133,37 +134,13 @@ fn append(text: &mut Value, delta: &Value) {
     *text = format!("{}{}", text.as_str().expect("text"), delta.as_str().expect("a piece")).into();
 }
 
-/// What a client can tell apart: pieces joined, the last usage alone, and no start or end.
+/// What a client can tell apart, with log probabilities spelled alike.
 pub(crate) fn essence(events: &[Event]) -> Vec<Event> {
-    let mut joined: Vec<Event> = Vec::new();
-    for event in events {
-        match (joined.last_mut(), event) {
-            (_, Event::Start { .. } | Event::Usage(_) | Event::End) => {}
-            (Some(Event::Text { text, .. }), Event::Text { text: more, .. })
-            | (Some(Event::Refusal { text, .. }), Event::Refusal { text: more, .. }) => text.push_str(more),
-            (Some(Event::ToolArguments { index: a, json, .. }), Event::ToolArguments { index: b, json: more, .. })
-                if a == b =>
-            {
-                json.push_str(more);
-            }
-            (
-                Some(Event::Thinking { text, seal: seal @ None, .. }),
-                Event::Thinking { text: more, seal: later, .. },
-            ) => {
-                text.push_str(more);
-                seal.clone_from(later);
-            }
-            (_, Event::Logprobs { choice, tokens }) => {
-                let tokens: Value = serde_json::from_str(tokens).expect("JSON");
-                joined.push(Event::Logprobs { choice: *choice, tokens: tokens.to_string().into() });
-            }
-            (_, event) => joined.push(event.clone()),
+    let mut said = said::essence(events);
+    for event in &mut said {
+        if let Event::Logprobs { tokens, .. } = event {
+            *tokens = serde_json::from_str::<Value>(tokens).expect("JSON").to_string().into();
         }
     }
-    joined.extend(last_usage(events).map(Event::Usage));
-    joined
-}
-
-pub(crate) fn last_usage(events: &[Event]) -> Option<Usage> {
-    events.iter().rev().find_map(|event| if let Event::Usage(usage) = event { Some(*usage) } else { None })
+    said
 }

@@ -1,5 +1,6 @@
 //! Answers of Amazon, streamed and whole, read.
 
+use crate::said::joined;
 use serde_json::{Value, json};
 use tollgate_api::{Citation, CitedSpan, Event, StopReason};
 use tollgate_translate::Dialect;
@@ -40,30 +41,6 @@ pub(crate) fn whole(answer: &Value) -> Vec<Event> {
     let mut events = Vec::new();
     Dialect::Converse.whole(answer.to_string().as_bytes(), &mut events).expect("Converse's");
     events
-}
-
-/// Pieces joined.
-pub(crate) fn joined(events: &[Event]) -> Vec<Event> {
-    let mut joined: Vec<Event> = Vec::new();
-    for event in events {
-        match (joined.last_mut(), event) {
-            (Some(Event::Text { text, .. }), Event::Text { text: more, .. }) => text.push_str(more),
-            (Some(Event::ToolArguments { index: a, json, .. }), Event::ToolArguments { index: b, json: more, .. })
-                if a == b =>
-            {
-                json.push_str(more);
-            }
-            (
-                Some(Event::Thinking { text, seal: seal @ None, .. }),
-                Event::Thinking { text: more, seal: later, .. },
-            ) => {
-                text.push_str(more);
-                seal.clone_from(later);
-            }
-            (_, event) => joined.push(event.clone()),
-        }
-    }
-    joined
 }
 
 #[test]

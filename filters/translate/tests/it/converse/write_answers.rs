@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use tollgate_api::{Citation, Cost, Event, Money, Seal, Sealer, StopReason, Usage, UsageSource};
 use tollgate_translate::{AnswerHead, Dialect, Failure, Out, Phase, Relay};
 
-use super::read_answers::{decoded, joined, whole};
+use super::read_answers::{decoded, whole};
 use crate::frames::{call, framed, unframed};
+use crate::said::joined;
 
 fn head() -> AnswerHead {
     AnswerHead { id: "i".into(), model: "m".into(), created: 7 }

@@ -7,6 +7,7 @@ use tollgate_translate::{AnswerHead, Dialect};
 use super::OPENAI_LIKE;
 use super::exchanges::{Exchange, chunk_files, recorded};
 use crate::plain::plain;
+use crate::said::{self, last_usage};
 
 fn read(dialect: Dialect, exchange: &Exchange) -> Vec<Event> {
     let mut events = Vec::new();
@@ -40,44 +41,18 @@ fn head() -> AnswerHead {
     AnswerHead { id: "chatcmpl-1".into(), model: "m".into(), created: 1 }
 }
 
-fn last_usage(events: &[Event]) -> Option<Usage> {
-    events.iter().rev().find_map(|event| if let Event::Usage(usage) = event { Some(*usage) } else { None })
-}
-
 /// What a client of the chat surface can tell apart: pieces joined, and OpenAI's own words.
 fn essence(events: &[Event]) -> Vec<Event> {
-    let mut joined: Vec<Event> = Vec::new();
-    for event in events {
-        match (joined.last_mut(), event) {
-            (_, Event::Start { .. } | Event::Usage(_) | Event::Cited { .. } | Event::End) => {}
-            (Some(Event::Text { choice: a, text }), Event::Text { choice: b, text: more }) if a == b => {
-                text.push_str(more);
-            }
-            (Some(Event::ToolArguments { index: a, json, .. }), Event::ToolArguments { index: b, json: more, .. })
-                if a == b =>
-            {
-                json.push_str(more);
-            }
-            (
-                Some(Event::Thinking { text, seal: seal @ None, .. }),
-                Event::Thinking { text: more, seal: later, .. },
-            ) => {
-                text.push_str(more);
-                seal.clone_from(later);
-            }
-            (_, Event::Stop { choice, reason, sequence }) => {
-                let reason = match reason {
-                    StopReason::Paused => StopReason::EndOfTurn,
-                    StopReason::StopSequence if sequence.is_none() => StopReason::EndOfTurn,
-                    reason => *reason,
-                };
-                joined.push(Event::Stop { choice: *choice, reason, sequence: sequence.clone() });
-            }
-            (_, event) => joined.push(event.clone()),
+    let told: Vec<_> = events.iter().filter(|event| !matches!(event, Event::Cited { .. })).cloned().collect();
+    let mut said = said::essence(&told);
+    for event in &mut said {
+        if let Event::Stop { reason, sequence: None, .. } = event
+            && matches!(reason, StopReason::Paused | StopReason::StopSequence)
+        {
+            *reason = StopReason::EndOfTurn;
         }
     }
-    joined.extend(last_usage(events).map(Event::Usage));
-    joined
+    said
 }
 
 /// By kind, in the order in which a whole chat message is read.

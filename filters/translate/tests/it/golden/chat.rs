@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tollgate_api::{Event, Tier, Usage};
+use tollgate_api::{Event, Tier};
 use tollgate_translate::neutral::{Reasoning, Request};
 use tollgate_translate::{Accent, AnswerHead, Dialect, Losses};
 
@@ -11,6 +11,7 @@ use super::OPENAI_LIKE;
 use super::envoy::recorded_by_envoy;
 use super::exchanges::{Exchange, chunk_files, recorded};
 use crate::plain::plain;
+use crate::said::last_usage;
 
 /// Every chat exchange that was answered, and the accent of who answered.
 fn answered() -> Vec<(Accent, Exchange)> {
@@ -37,10 +38,6 @@ fn events_of(exchange: &Exchange) -> Vec<Event> {
         result.unwrap_or_else(|garbage| panic!("{}: {garbage}", exchange.file));
     }
     events
-}
-
-fn last_usage(events: &[Event]) -> Option<Usage> {
-    events.iter().rev().find_map(|event| if let Event::Usage(usage) = event { Some(*usage) } else { None })
 }
 
 fn count(usage: &Value, member: &str) -> u64 {

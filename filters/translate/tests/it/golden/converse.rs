@@ -10,6 +10,7 @@ use tollgate_translate::{AnswerHead, Dialect, Losses, Out, Phase, Relay};
 use super::exchanges::{Exchange, chunk_files, recorded};
 use crate::frames::{call, framed, unframed};
 use crate::plain::plain;
+use crate::said::{essence, last_usage};
 
 /// The bytes of every recorded stream.
 fn streams() -> Vec<(String, Vec<u8>)> {
@@ -82,35 +83,6 @@ fn oracle(usage: &Value) -> Usage {
         tier: Tier::Standard,
         ..Usage::default()
     }
-}
-
-fn last_usage(events: &[Event]) -> Option<Usage> {
-    events.iter().rev().find_map(|event| if let Event::Usage(usage) = event { Some(*usage) } else { None })
-}
-
-/// What a client can tell apart: pieces joined, the last count at the end, and no more.
-fn essence(events: &[Event]) -> Vec<Event> {
-    let mut joined: Vec<Event> = Vec::new();
-    for event in events.iter().filter(|event| !matches!(event, Event::Start { .. } | Event::Usage(_) | Event::End)) {
-        match (joined.last_mut(), event) {
-            (Some(Event::Text { text, .. }), Event::Text { text: more, .. }) => text.push_str(more),
-            (Some(Event::ToolArguments { index: a, json, .. }), Event::ToolArguments { index: b, json: more, .. })
-                if a == b =>
-            {
-                json.push_str(more);
-            }
-            (
-                Some(Event::Thinking { text, seal: seal @ None, .. }),
-                Event::Thinking { text: more, seal: later, .. },
-            ) => {
-                text.push_str(more);
-                seal.clone_from(later);
-            }
-            (_, event) => joined.push(event.clone()),
-        }
-    }
-    joined.extend(last_usage(events).map(Event::Usage));
-    joined
 }
 
 fn head() -> AnswerHead {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Address, Call, Cost, Event, Framing, Money, Surface, Tier, Usage, UsageSource};
+use tollgate_api::{Address, Call, Cost, Event, Framing, Surface, Tier, Usage, UsageSource};
 use tollgate_translate::neutral::{Content, Effort, Reasoning, Request, Role};
 use tollgate_translate::{AnswerHead, Dialect, Losses, Out, Phase, Relay, request};
 
 use super::exchanges::{Exchange, chunk_files, recorded};
+use crate::said::{cents, joined, last_usage};
 
 /// Every recorded exchange of the API.
 fn exchanges() -> Vec<Exchange> {
@@ -52,36 +53,21 @@ fn read(exchange: &Exchange) -> Vec<Event> {
     }
 }
 
-fn last_usage(events: &[Event]) -> Option<Usage> {
-    events.iter().rev().find_map(|event| if let Event::Usage(usage) = event { Some(*usage) } else { None })
-}
-
 /// What each choice says, pieces joined, and the last usage.
 fn essence(events: &[Event]) -> (BTreeMap<u32, Vec<Event>>, Option<Usage>) {
     let mut choices: BTreeMap<u32, Vec<Event>> = BTreeMap::new();
     for event in events {
-        let (Event::Text { choice, .. }
+        if let Event::Text { choice, .. }
         | Event::Thinking { choice, .. }
         | Event::ToolStart { choice, .. }
         | Event::ToolArguments { choice, .. }
         | Event::Image { choice, .. }
-        | Event::Stop { choice, .. }) = event
-        else {
-            continue;
-        };
-        let joined = choices.entry(*choice).or_default();
-        match (joined.last_mut(), event) {
-            (Some(Event::Text { text, .. }), Event::Text { text: more, .. }) => text.push_str(more),
-            (
-                Some(Event::Thinking { text, seal: seal @ None, .. }),
-                Event::Thinking { text: more, seal: later, .. },
-            ) => {
-                text.push_str(more);
-                seal.clone_from(later);
-            }
-            _ => joined.push(event.clone()),
+        | Event::Stop { choice, .. } = event
+        {
+            choices.entry(*choice).or_default().push(event.clone());
         }
     }
+    let choices = choices.into_iter().map(|(choice, events)| (choice, joined(&events))).collect();
     (choices, last_usage(events))
 }
 
@@ -104,10 +90,6 @@ fn oracle(usage: &Value) -> Usage {
         source: UsageSource::Reported,
         ..Usage::default()
     }
-}
-
-fn cents(_: &Usage) -> Option<Cost> {
-    Some(Cost { input: Money::from_nano(10_000_000), output: Money::from_nano(20_000_000) })
 }
 
 #[test]

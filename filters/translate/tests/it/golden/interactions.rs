@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Address, Call, Cost, Event, Money, Surface, Usage, UsageSource};
+use tollgate_api::{Address, Call, Event, Surface, Usage, UsageSource};
 use tollgate_translate::neutral::{Content, Request};
-use tollgate_translate::{AnswerHead, Dialect, Losses, Out, Phase, Relay, request};
+use tollgate_translate::{AnswerHead, Dialect, Losses, Phase, Relay, request};
 
 use super::exchanges::{Exchange, chunk_files, recorded};
 use crate::plain::plain;
+use crate::relayed::sound as relay;
+use crate::said::{cents, essence, last_usage};
 
 const OURS: Dialect = Dialect::Interactions;
 
@@ -101,32 +102,6 @@ fn whole_files() -> Vec<Answer> {
         .collect()
 }
 
-fn last_usage(events: &[Event]) -> Option<Usage> {
-    events.iter().rev().find_map(|event| if let Event::Usage(usage) = event { Some(*usage) } else { None })
-}
-
-/// What an answer says: pieces joined, and its last usage.
-fn essence(events: &[Event]) -> Vec<Event> {
-    let mut joined: Vec<Event> = Vec::new();
-    for event in events {
-        match (joined.last_mut(), event) {
-            (_, Event::Start { .. } | Event::Usage(_) | Event::End) => {}
-            (Some(Event::Text { text, .. }), Event::Text { text: more, .. }) => text.push_str(more),
-            (Some(Event::ToolArguments { json, .. }), Event::ToolArguments { json: more, .. }) => json.push_str(more),
-            (
-                Some(Event::Thinking { text, seal: seal @ None, .. }),
-                Event::Thinking { text: more, seal: later, .. },
-            ) => {
-                text.push_str(more);
-                seal.clone_from(later);
-            }
-            (_, event) => joined.push(event.clone()),
-        }
-    }
-    joined.extend(last_usage(events).map(Event::Usage));
-    joined
-}
-
 fn head() -> AnswerHead {
     AnswerHead { id: "v1_1".into(), model: "m".into(), created: 1 }
 }
@@ -134,11 +109,6 @@ fn head() -> AnswerHead {
 fn call() -> Call {
     let body = r#"{"model":"m","input":"a","stream":true}"#;
     request::read(&Address::of(Surface::Interactions), body.into()).expect("a call")
-}
-
-/// One cent in, two out.
-fn cents(_: &Usage) -> Option<Cost> {
-    Some(Cost { input: Money::from_nano(10_000_000), output: Money::from_nano(20_000_000) })
 }
 
 #[test]
@@ -191,24 +161,6 @@ fn places_in_the_text_are_characters_here_and_bytes_there() {
         cited.map(|(a, b)| (usize::try_from(a).expect("small"), usize::try_from(b).expect("small"))).expect("cited");
     let words: String = text.chars().take(end).skip(start).collect();
     assert!(words.starts_with("**Spain** won") && words.ends_with("July 14, 2024."), "{words}");
-}
-
-/// What a relayed stream came to.
-#[derive(Debug, PartialEq)]
-struct Came {
-    bytes: String,
-    phase: Phase,
-    usage: Option<Usage>,
-}
-
-fn relay<'a>(mut relay: Relay, chunks: impl IntoIterator<Item = &'a [u8]>, price: fn(&Usage) -> Option<Cost>) -> Came {
-    let mut out = Out::default();
-    for chunk in chunks {
-        relay.push(Bytes::copy_from_slice(chunk), &price, &mut |_| {}, &mut out).expect("a recorded stream");
-    }
-    relay.end(&price, &mut |_| {}, &mut out).expect("a recorded stream");
-    let bytes = String::from_utf8(out.take().to_vec()).expect("UTF-8");
-    Came { bytes, phase: relay.phase().clone(), usage: relay.usage() }
 }
 
 /// The recorded streams as they came over the wire.

@@ -4,26 +4,19 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tollgate_api::{Cost, Money, Usage};
+use tollgate_api::{Cost, Usage};
 use tollgate_translate::{AnswerHead, Dialect, Out, Phase, Relay};
 
 use super::OPENAI_LIKE;
 use super::exchanges::{Exchange, recorded};
 use crate::plain::plain;
+use crate::relayed::{Came, no_price, sound};
+use crate::said::cents;
 
 /// A recorded stream.
 struct Recording {
     file: String,
     stream: String,
-}
-
-/// What a stream came to.
-#[derive(PartialEq)]
-struct Came {
-    bytes: String,
-    phase: Phase,
-    usage: Option<Usage>,
-    output_chars: u64,
 }
 
 /// How an answer is relayed.
@@ -48,15 +41,6 @@ static CHAT_STREAMS: LazyLock<Vec<Recording>> = LazyLock::new(|| {
     all
 });
 
-fn no_price(_: &Usage) -> Option<Cost> {
-    None
-}
-
-/// One cent in, two out.
-fn cents(_: &Usage) -> Option<Cost> {
-    Some(Cost { input: Money::from_nano(10_000_000), output: Money::from_nano(20_000_000) })
-}
-
 fn relay<'a>(
     way: Way,
     chunks: impl IntoIterator<Item = &'a [u8]>,
@@ -64,21 +48,11 @@ fn relay<'a>(
     price: fn(&Usage) -> Option<Cost>,
 ) -> Came {
     let head = AnswerHead { id: "answer".into(), model: "m".into(), created: 1 };
-    let mut relay = match way {
+    let relay = match way {
         Way::Passthrough => Relay::passthrough(Dialect::OpenAi, &plain(wants_usage)),
         Way::Foreign(dialect) => Relay::foreign(dialect, &head, &plain(wants_usage)),
     };
-    let mut out = Out::default();
-    for chunk in chunks {
-        relay.push(Bytes::copy_from_slice(chunk), &price, &mut |_| {}, &mut out).expect("a recorded stream");
-    }
-    relay.end(&price, &mut |_| {}, &mut out).expect("a recorded stream");
-    Came {
-        bytes: String::from_utf8(out.take().to_vec()).expect("UTF-8"),
-        phase: relay.phase().clone(),
-        usage: relay.usage(),
-        output_chars: relay.output_chars(),
-    }
+    sound(relay, chunks, price)
 }
 
 /// All at once, the client wanting everything and nothing having a price.

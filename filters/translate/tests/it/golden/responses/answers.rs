@@ -6,7 +6,8 @@ use tollgate_translate::Dialect;
 
 use super::{ANSWERED, STREAMS, whole};
 use crate::golden::exchanges::recorded;
-use crate::strict::{call, decoded, essence, gather, head, last_usage, streamed};
+use crate::said::last_usage;
+use crate::strict::{call, decoded, essence, gather, head, streamed};
 
 /// The usage of a response, counted another way.
 fn oracle(response: &Value) -> Option<Usage> {

@@ -2,42 +2,20 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tollgate_api::{Cost, Money, Usage};
-use tollgate_translate::{Dialect, Out, Phase, Relay};
+use tollgate_translate::{Dialect, Phase, Relay};
 
 use super::STREAMS;
+use crate::relayed::{Came, sound};
+use crate::said::cents;
 use crate::strict::{call, gather, head, payloads};
-
-fn cents(_: &Usage) -> Option<Cost> {
-    Some(Cost { input: Money::from_nano(10_000_000), output: Money::from_nano(20_000_000) })
-}
-
-/// What a stream came to.
-#[derive(PartialEq)]
-struct Came {
-    bytes: String,
-    phase: Phase,
-    usage: Option<Usage>,
-    output_chars: u64,
-}
 
 fn relay<'a>(foreign: bool, chunks: impl IntoIterator<Item = &'a [u8]>) -> Came {
     let call = call(&json!([]));
-    let mut relay = match foreign {
+    let relay = match foreign {
         true => Relay::foreign(Dialect::Responses, &head(), &call),
         false => Relay::passthrough(Dialect::Responses, &call),
     };
-    let mut out = Out::default();
-    for chunk in chunks {
-        relay.push(Bytes::copy_from_slice(chunk), &cents, &mut |_| {}, &mut out).expect("a recorded stream");
-    }
-    relay.end(&cents, &mut |_| {}, &mut out).expect("a recorded stream");
-    Came {
-        bytes: String::from_utf8(out.take().to_vec()).expect("UTF-8"),
-        phase: relay.phase().clone(),
-        usage: relay.usage(),
-        output_chars: relay.output_chars(),
-    }
+    sound(relay, chunks, cents)
 }
 
 /// A small generator of numbers, so that a failure can be had again.
