@@ -1,7 +1,7 @@
 //! Every recorded request, of every vendor, in every dialect: what it says is there wherever it goes.
 
 use tollgate_api::Code;
-use tollgate_translate::neutral::{Content, Part, Request, Tool, ToolChoice};
+use tollgate_translate::neutral::{Content, Part, Request, Role, Tool, ToolChoice};
 use tollgate_translate::{Dialect, Losses};
 
 use super::OPENAI_LIKE;
@@ -116,6 +116,49 @@ fn a_recorded_request_says_the_same_in_whatever_order_its_members_stand() {
         let heard = read(sorted.as_bytes()).unwrap_or_else(|refusal| panic!("{}: {}", exchange.file, refusal.message));
         assert_eq!(heard, said, "{}", exchange.file);
         told += 1;
+    }
+    assert!(told > 1_000, "{told} told");
+}
+
+/// Where a dialect writes what stands before an answer: the conversation, and what comes before that.
+fn before_the_answer(dialect: Dialect) -> (&'static str, &'static [&'static str]) {
+    match dialect {
+        Dialect::OpenAi => ("messages", &["tools"]),
+        Dialect::Responses => ("input", &["instructions", "tools"]),
+        Dialect::Anthropic => ("messages", &["system", "tools"]),
+        Dialect::Gemini => ("contents", &["systemInstruction", "tools"]),
+        Dialect::Interactions => ("input", &["system_instruction", "tools"]),
+        Dialect::Converse => ("messages", &["system", "toolConfig"]),
+    }
+}
+
+/// What is cached is cached by how a request begins, and Anthropic's newer models bind their thinking to that too.
+#[test]
+fn a_conversation_that_goes_on_begins_as_it_did() {
+    let mut told = 0;
+    for (dialect, exchange) in requests() {
+        let Ok(whole) = dialect.read(exchange.request.as_bytes(), &[], &mut Losses::new(true)) else { continue };
+        let answers = (1..whole.turns.len()).filter(|at| whole.turns[*at].role == Role::Assistant);
+        for at in answers {
+            let earlier = Request { turns: whole.turns[..at].to_vec(), ..whole.clone() };
+            for other in Dialect::ALL {
+                let write = |request| other.write(request, &mut Losses::new(true)).ok();
+                let Some((before, after)) = write(&earlier).zip(write(&whole)) else { continue };
+                let read = |body: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&body).expect("JSON");
+                let (before, after) = (read(before), read(after));
+                let place = format!("{} as {other}, without what follows turn {at}", exchange.file);
+                let (conversation, others) = before_the_answer(other);
+                // Converse is told of tools that were called before, though there are none any more.
+                let offers = !whole.tools.is_empty() && whole.choice != Some(ToolChoice::None);
+                let others = others.iter().filter(|_| other != Dialect::Converse || offers);
+                for member in others {
+                    assert_eq!(after[*member], before[*member], "{place}: {member}");
+                }
+                let list = |body: &serde_json::Value| body[conversation].as_array().cloned().unwrap_or_default();
+                assert!(list(&after).starts_with(&list(&before)), "{place}:\n{before}\n{after}");
+                told += 1;
+            }
+        }
     }
     assert!(told > 1_000, "{told} told");
 }
