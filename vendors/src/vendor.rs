@@ -204,3 +204,36 @@ fn says(error: &VendorError, words: &[&str]) -> bool {
             || (word.contains(' ') && error.message.contains(word))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_vendors_say_of_a_seal_that_they_cannot_read_is_understood() {
+        let cannot =
+            |status, body: &str| GENERIC.cannot_unseal(status, &Dialect::OpenAi.error(status, body.as_bytes()));
+        for body in [
+            r#"{"error":{"message":"The encrypted content gAAA...OA== could not be verified.","type":"invalid_request_error","param":null,"code":"invalid_encrypted_content"}}"#,
+            // Azure leaves the code out.
+            r#"{"error":{"message":"The encrypted content gAAA...OA== could not be verified.","type":"invalid_request_error","param":null,"code":null}}"#,
+            r#"{"code":"invalid-argument","error":"Could not decrypt the provided encrypted_content. Ensure the value is the unmodified encrypted_content from a previous response."}"#,
+            r#"{"code":"invalid-argument","error":"Could not decode the compaction blob. Ensure it is unmodified from the compact response."}"#,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.3.content.0: Invalid `data` in `redacted_thinking` block"}}"#,
+            r#"{"message":"The model returned the following errors: messages.3.content.0.thinking.signature: Field required"}"#,
+            r#"{"error":{"code":400,"message":"Corrupted thought signature.","status":"INVALID_ARGUMENT"}}"#,
+            r#"[{"error":{"code":400,"message":"Invalid thought signature.","status":"INVALID_ARGUMENT"}}]"#,
+        ] {
+            assert!(cannot(400, body), "{body}");
+            assert!(!cannot(500, body), "a vendor in trouble is asked elsewhere: {body}");
+        }
+        for body in [
+            r#"{"error":{"message":"Unknown parameter: 'include'.","type":"invalid_request_error","code":"unknown_parameter"}}"#,
+            r#"{"error":{"message":"messages.1.content.0.type: Expected `thinking`, but found `text`."}}"#,
+            "",
+        ] {
+            assert!(!cannot(400, body), "{body}");
+        }
+    }
+}
