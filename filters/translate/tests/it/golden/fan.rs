@@ -1,7 +1,8 @@
 //! Every recorded request, of every vendor, in every dialect: what it says is there wherever it goes.
 
+use serde_json::Value;
 use tollgate_api::Code;
-use tollgate_translate::neutral::{Content, Part, Request, Role, Tool, ToolChoice};
+use tollgate_translate::neutral::{Content, Part, Request, Tool, ToolChoice};
 use tollgate_translate::{Dialect, Losses};
 
 use super::OPENAI_LIKE;
@@ -32,7 +33,7 @@ struct Said {
     texts: Vec<String>,
     /// All of them.
     text: String,
-    calls: Vec<(String, serde_json::Value)>,
+    calls: Vec<(String, Value)>,
     results: usize,
     tools: Vec<String>,
 }
@@ -53,7 +54,7 @@ impl Said {
             Content::Text(text) => self.texts.push(text.split_whitespace().collect()),
             Content::ToolCall { name, arguments, .. } => {
                 // Nothing, `null` and what a model broke off: an object is what all have in common.
-                let value = serde_json::from_str(arguments).ok().filter(serde_json::Value::is_object);
+                let value = serde_json::from_str(arguments).ok().filter(Value::is_object);
                 self.calls.push((name.clone(), value.unwrap_or(serde_json::json!({}))));
             }
             Content::ToolResult { .. } => self.results += 1,
@@ -111,7 +112,7 @@ fn a_recorded_request_says_the_same_in_whatever_order_its_members_stand() {
         let read = |body: &[u8]| dialect.read(body, &[], &mut Losses::new(true)).map(|request| Said::by(&request));
         let Ok(said) = read(exchange.request.as_bytes()) else { continue };
         // Sorted by name, with spaces: nobody sends them so, and anybody may.
-        let sorted: serde_json::Value = serde_json::from_str(&exchange.request).expect("JSON");
+        let sorted: Value = serde_json::from_str(&exchange.request).expect("JSON");
         let sorted = serde_json::to_string_pretty(&sorted).expect("JSON");
         let heard = read(sorted.as_bytes()).unwrap_or_else(|refusal| panic!("{}: {}", exchange.file, refusal.message));
         assert_eq!(heard, said, "{}", exchange.file);
@@ -132,29 +133,53 @@ fn before_the_answer(dialect: Dialect) -> (&'static str, &'static [&'static str]
     }
 }
 
+/// Whether the model said this.
+fn is_answer(item: &Value) -> bool {
+    const ITEMS: [&str; 5] = ["custom_tool_call", "function_call", "model_output", "reasoning", "thought"];
+    let is_one_of = |words: &[&str], member: &str| item[member].as_str().is_some_and(|word| words.contains(&word));
+    is_one_of(&["assistant", "model"], "role") || is_one_of(&ITEMS, "type")
+}
+
+/// The request as its client sent it before each of the model's answers in it. Where a system prompt came later
+/// there is none: most dialects have one place for all of them.
+fn earlier(dialect: Dialect, request: &str) -> Vec<Value> {
+    let request: Value = serde_json::from_str(request).expect("JSON");
+    let (conversation, _) = before_the_answer(dialect);
+    let items = request[conversation].as_array().cloned().unwrap_or_default();
+    let is_prompt = |item: &Value| matches!(item["role"].as_str(), Some("system" | "developer"));
+    let begins = |at: &usize| is_answer(&items[*at]) && !is_answer(&items[at - 1]) && !is_prompt(&items[at - 1]);
+    let until = (1..items.len()).filter(begins).filter(|at| !items[*at..].iter().any(is_prompt));
+    let cut = |at| {
+        let mut request = request.clone();
+        request[conversation] = items[..at].into();
+        request
+    };
+    until.map(cut).collect()
+}
+
 /// What is cached is cached by how a request begins, and Anthropic's newer models bind their thinking to that too.
 #[test]
 fn a_conversation_that_goes_on_begins_as_it_did() {
     let mut told = 0;
+    let read = |dialect: Dialect, body: &[u8]| dialect.read(body, &[], &mut Losses::new(true)).ok();
     for (dialect, exchange) in requests() {
-        let Ok(whole) = dialect.read(exchange.request.as_bytes(), &[], &mut Losses::new(true)) else { continue };
-        let answers = (1..whole.turns.len()).filter(|at| whole.turns[*at].role == Role::Assistant);
-        for at in answers {
-            let earlier = Request { turns: whole.turns[..at].to_vec(), ..whole.clone() };
+        let Some(whole) = read(dialect, exchange.request.as_bytes()) else { continue };
+        for earlier in earlier(dialect, &exchange.request) {
+            let Some(earlier) = read(dialect, earlier.to_string().as_bytes()) else { continue };
             for other in Dialect::ALL {
-                let write = |request| other.write(request, &mut Losses::new(true)).ok();
+                let write = |request: &Request| {
+                    let body = other.write(request, &mut Losses::new(true)).ok()?;
+                    Some(serde_json::from_slice::<Value>(&body).expect("JSON"))
+                };
                 let Some((before, after)) = write(&earlier).zip(write(&whole)) else { continue };
-                let read = |body: Vec<u8>| serde_json::from_slice::<serde_json::Value>(&body).expect("JSON");
-                let (before, after) = (read(before), read(after));
-                let place = format!("{} as {other}, without what follows turn {at}", exchange.file);
+                let place = format!("{} as {other}, of {} turns", exchange.file, earlier.turns.len());
                 let (conversation, others) = before_the_answer(other);
                 // Converse is told of tools that were called before, though there are none any more.
                 let offers = !whole.tools.is_empty() && whole.choice != Some(ToolChoice::None);
-                let others = others.iter().filter(|_| other != Dialect::Converse || offers);
-                for member in others {
+                for member in others.iter().filter(|_| other != Dialect::Converse || offers) {
                     assert_eq!(after[*member], before[*member], "{place}: {member}");
                 }
-                let list = |body: &serde_json::Value| body[conversation].as_array().cloned().unwrap_or_default();
+                let list = |body: &Value| body[conversation].as_array().cloned().unwrap_or_default();
                 assert!(list(&after).starts_with(&list(&before)), "{place}:\n{before}\n{after}");
                 told += 1;
             }
