@@ -4,6 +4,7 @@
 //! Each dialect is a module of its own that ends in one [`Tongue`]; this file only chooses between
 //! them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -284,7 +285,13 @@ impl Dialect {
     /// # Errors
     /// The request asks for what this dialect cannot say.
     pub fn write(self, request: &Request, losses: &mut Losses) -> Result<Vec<u8>, Refusal> {
-        (self.tongue().write)(request, losses)
+        let request = match self {
+            Self::Responses => Cow::Borrowed(request),
+            Self::OpenAi if request.accent.instructs_anywhere() => Cow::Borrowed(request),
+            Self::Anthropic => anthropic::instructed(request),
+            Self::OpenAi | Self::Gemini | Self::Interactions | Self::Converse => request.with_one_prompt(),
+        };
+        (self.tongue().write)(&request, losses)
     }
 
     /// A fresh writer of one streamed answer to this call.

@@ -4,6 +4,7 @@
 //! writer. It carries what vendors share, and keeps the members that nobody here knows. The
 //! neutral answer is [`tollgate_api::Event`].
 
+use std::borrow::Cow;
 use std::fmt;
 
 use tollgate_api::Seal;
@@ -53,6 +54,8 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
+    /// Whoever instructs the model, once the conversation has begun.
+    System,
 }
 
 /// What one side says before the other speaks.
@@ -278,6 +281,36 @@ impl Request {
             Some(turn) if turn.role == role => turn.parts.extend(parts),
             _ => self.turns.push(Turn { role, parts }),
         }
+    }
+
+    /// Adds what the model is told: to its prompt, or where it stands once the conversation has begun. Between a
+    /// call and its result no vendor takes a word.
+    pub fn instruct(&mut self, parts: Vec<Part>) {
+        let calls = |turn: &Turn| turn.parts.iter().any(|part| matches!(part.content, Content::ToolCall { .. }));
+        match self.turns.last() {
+            Some(turn) if turn.role != Role::Assistant || !calls(turn) => self.say(Role::System, parts),
+            _ => self.system.extend(parts),
+        }
+    }
+
+    /// With all that the model is told in its prompt: for those that have one place for it.
+    #[must_use]
+    pub fn with_one_prompt(&self) -> Cow<'_, Self> {
+        self.instructed(|_, _| false)
+    }
+
+    /// With what the model is told later in its prompt, where it may not stay between these two.
+    pub(crate) fn instructed(&self, stays: impl Fn(Option<Role>, Option<Role>) -> bool) -> Cow<'_, Self> {
+        let role = |at: usize| self.turns.get(at).map(|turn| turn.role);
+        let moves = |at: usize| role(at) == Some(Role::System) && !stays(role(at.wrapping_sub(1)), role(at + 1));
+        if !(0..self.turns.len()).any(moves) {
+            return Cow::Borrowed(self);
+        }
+        let mut request = Self { turns: Vec::with_capacity(self.turns.len()), ..self.clone() };
+        for (at, Turn { role, parts }) in self.turns.iter().cloned().enumerate() {
+            if moves(at) { request.system.extend(parts) } else { request.say(role, parts) }
+        }
+        Cow::Owned(request)
     }
 
     /// Takes every seal out of it: its vendor cannot read them.

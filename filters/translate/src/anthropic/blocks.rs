@@ -87,6 +87,7 @@ impl<'a, 'l> Writer<'a, 'l> {
             let mut content = self.blocks(&turn.parts)?;
             let role = match turn.role {
                 Role::User => "user",
+                Role::System => "system",
                 Role::Assistant => "assistant",
             };
             // All results of a turn's calls stand in the next message, before anything else.

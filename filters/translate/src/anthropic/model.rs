@@ -3,6 +3,10 @@
 //! Only what a translated request must avoid: a member that an OpenAI client sends out of habit
 //! would otherwise be a 400 from the vendor.
 
+use std::borrow::Cow;
+
+use crate::neutral::{Request, Role};
+
 /// A model's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(pub(crate) u32, pub(crate) u32);
@@ -29,6 +33,15 @@ impl Version {
     pub(super) fn knows_strict(self) -> bool {
         self >= Self(4, 5)
     }
+}
+
+/// The request, instructed where its model takes it: newer Opus models do after what the user says (recorded), so
+/// that what was cached stays cached; all others in the prompt alone.
+pub(crate) fn instructed(request: &Request) -> Cow<'_, Request> {
+    if !request.model.contains("opus") || Version::of(&request.model) < Version(4, 8) {
+        return request.with_one_prompt();
+    }
+    request.instructed(|before, after| before == Some(Role::User) && after != Some(Role::User))
 }
 
 /// A version number; a date is none.

@@ -93,7 +93,7 @@ pub(super) fn read_request(body: &[u8], edits: &[Edit], losses: &mut Losses) -> 
         match message.role {
             WireRole::User => request.say(Role::User, parts),
             WireRole::Assistant => request.say(Role::Assistant, parts),
-            WireRole::System => request.system.extend(parts),
+            WireRole::System => request.instruct(parts),
         }
     }
     for (i, raw) in object.take_list("tools")?.into_iter().enumerate() {

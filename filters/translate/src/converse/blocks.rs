@@ -124,7 +124,7 @@ impl<'w> Writer<'w> {
         let mut messages = Vec::with_capacity(turns.len());
         for turn in turns {
             let (role, content) = match turn.role {
-                Role::User => ("user", self.user(&turn.parts)?),
+                Role::User | Role::System => ("user", self.user(&turn.parts)?),
                 Role::Assistant => ("assistant", self.assistant(&turn.parts)?),
             };
             if !content.is_empty() {

@@ -137,7 +137,7 @@ impl<'a> Writer<'a, '_> {
         let mut contents = Vec::new();
         for turn in turns {
             let (role, parts) = match turn.role {
-                Role::User => ("user", self.user(turn)?),
+                Role::User | Role::System => ("user", self.user(turn)?),
                 Role::Assistant => ("model", self.assistant(turn)?),
             };
             if !parts.is_empty() {

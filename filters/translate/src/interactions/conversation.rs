@@ -102,7 +102,7 @@ impl<'a> Steps<'a> {
         if !self.content.is_empty() {
             let content = std::mem::take(&mut self.content);
             self.done.push(match role {
-                Role::User => Step::UserInput { content },
+                Role::User | Role::System => Step::UserInput { content },
                 Role::Assistant => Step::ModelOutput { content },
             });
         }

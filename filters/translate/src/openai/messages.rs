@@ -138,14 +138,10 @@ struct Custom<'a> {
 pub(super) fn messages<'a>(request: &'a Request, losses: &mut Losses) -> Result<Vec<Message<'a>>, Refusal> {
     let mut scribe = Scribe { accent: request.accent, tools: &request.tools, losses };
     let mut messages = Vec::new();
-    let system = scribe.parts(request.system.iter())?;
-    messages.extend(said(system).map(|content| Message {
-        role: "system",
-        content: Some(content),
-        ..Message::default()
-    }));
+    messages.extend(scribe.system(&request.system)?);
     for turn in &request.turns {
         match turn.role {
+            Role::System => messages.extend(scribe.system(&turn.parts)?),
             Role::User => scribe.user(turn, &mut messages)?,
             Role::Assistant => messages.push(scribe.assistant(turn)?),
         }
@@ -161,6 +157,12 @@ struct Scribe<'a, 'l> {
 }
 
 impl<'a> Scribe<'a, '_> {
+    /// What the model is told.
+    fn system(&mut self, parts: &'a [Part]) -> Result<Option<Message<'a>>, Refusal> {
+        let parts = self.parts(parts.iter())?;
+        Ok(said(parts).map(|content| Message { role: "system", content: Some(content), ..Message::default() }))
+    }
+
     /// A user's turn: one message per tool result, and one for the rest. Where a result is text
     /// alone, what else a tool gave follows it in the user's name.
     fn user(&mut self, turn: &'a Turn, messages: &mut Vec<Message<'a>>) -> Result<(), Refusal> {

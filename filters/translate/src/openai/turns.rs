@@ -111,7 +111,7 @@ pub(super) fn say(request: &mut Request, message: Message, i: usize) -> Result<(
             if parts.iter().any(|part| !matches!(part.content, Content::Text(_))) {
                 return Err(unsupported(&format!("{path}.content"), "of a system message must be text"));
             }
-            request.system.extend(parts);
+            request.instruct(parts);
         }
         Speaker::User => {
             let parts = said(message, &path)?.1;

@@ -142,7 +142,7 @@ impl Reader<'_> {
                 if parts.iter().any(|part| !matches!(part.content, Content::Text(_))) {
                     return Err(unsupported(&format!("{path}.content"), "of a system message must be text"));
                 }
-                self.request.system.extend(parts);
+                self.request.instruct(parts);
             }
         }
         Ok(())

@@ -111,6 +111,7 @@ impl<'a> Writer<'a, '_> {
         let role = match turn.role {
             Role::User => "user",
             Role::Assistant => "assistant",
+            Role::System => "system",
         };
         let mut said = Vec::new();
         for part in &turn.parts {
@@ -178,13 +179,15 @@ impl<'a> Writer<'a, '_> {
     /// What is a part of a message.
     fn wire(&mut self, content: &'a Content, role: Role, path: &str) -> Result<Option<WirePart<'a>>, Refusal> {
         Ok(match (content, role) {
-            (Content::Text(text), Role::User) => Some(WirePart::InputText { text }),
+            (Content::Text(text), Role::User | Role::System) => Some(WirePart::InputText { text }),
             (Content::Text(text), Role::Assistant) => Some(WirePart::OutputText { text }),
-            (Content::Image(source), Role::User) => Some(WirePart::InputImage { image_url: url(source) }),
-            (Content::Document { source, name }, Role::User) => {
+            (Content::Image(source), Role::User | Role::System) => {
+                Some(WirePart::InputImage { image_url: url(source) })
+            }
+            (Content::Document { source, name }, Role::User | Role::System) => {
                 Some(WirePart::InputFile(file(source, name.as_deref())))
             }
-            (Content::Audio(source), Role::User) => match audio(source) {
+            (Content::Audio(source), Role::User | Role::System) => match audio(source) {
                 Some(input_audio) => Some(WirePart::InputAudio { input_audio }),
                 None => self.lose(path, "has audio that is neither MP3 nor WAV, which OpenAI does not take")?,
             },

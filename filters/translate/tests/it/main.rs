@@ -10,6 +10,7 @@ mod frames;
 mod gemini;
 mod golden;
 mod hostile;
+mod instructed;
 mod interactions;
 mod messages;
 mod passthrough;

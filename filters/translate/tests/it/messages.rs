@@ -509,7 +509,7 @@ fn claude_code() -> Value {
 fn claude_code_works_over_another_vendor_without_dropping_anything_that_matters() {
     let request = read(&claude_code()).expect("it can be said anywhere");
     assert_eq!(request.reasoning, Some(Reasoning::Effort(Effort::High)));
-    assert_eq!((request.tools.len(), request.turns.len(), request.system.len()), (30, 3, 2));
+    assert_eq!((request.tools.len(), request.turns.len(), request.system.len()), (30, 4, 1));
     // What only Anthropic knows is set aside for the writers, which know what not to say.
     assert_eq!(request.unknown.keys().collect::<Vec<_>>(), ["context_management"]);
     let written = Dialect::OpenAi.write(&request, &mut Losses::default()).expect("OpenAI can say it");

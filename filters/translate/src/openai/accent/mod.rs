@@ -40,6 +40,9 @@ pub(super) struct Row {
     pub(super) ids: Ids,
     /// How sounds and files are attached.
     pub(super) attaches: Attaches,
+    /// Whether the model may be instructed once the conversation has begun: chat templates of open models, and
+    /// servers that follow them, refuse a system message that is not the first.
+    instructs_anywhere: bool,
     /// Whether a tool's result may hold more than text.
     pub(super) rich_results: bool,
     /// What OpenAI takes and it does not.
@@ -190,6 +193,11 @@ impl Accent {
     #[must_use]
     pub fn caps_by_newer_member(self) -> bool {
         self.0.cap == Cap::MaxCompletionTokens
+    }
+
+    /// Whether a system message may stand anywhere in a conversation.
+    pub(crate) fn instructs_anywhere(self) -> bool {
+        self.0.instructs_anywhere
     }
 
     /// The word used in configuration.

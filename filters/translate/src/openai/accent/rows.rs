@@ -147,6 +147,7 @@ const PLAIN: Row = Row {
     other_tiers: false,
     ids: Ids::Free,
     attaches: Attaches::Bytes,
+    instructs_anywhere: false,
     rich_results: false,
     lacks: &["custom"],
     also: &[],
@@ -175,6 +176,7 @@ pub(super) static OPENAI: Row = Row {
     tiers: OPENAI_TIERS,
     other_tiers: true,
     ids: Ids::Short,
+    instructs_anywhere: true,
     lacks: &[],
     ..PLAIN
 };
@@ -186,6 +188,7 @@ pub(super) static AZURE: Row = Row {
     tiers: OPENAI_TIERS,
     other_tiers: true,
     ids: Ids::Short,
+    instructs_anywhere: true,
     lacks: &[],
     also: &[&["data_sources"]],
     ..PLAIN
@@ -261,8 +264,15 @@ pub(super) static DEEPSEEK: Row = Row {
     ..PLAIN
 };
 
-pub(super) static XAI: Row =
-    Row { name: "xai", vendor: "xAI", cap: Cap::MaxCompletionTokens, tiers: XAI_TIERS, also: &[XAIS], ..PLAIN };
+pub(super) static XAI: Row = Row {
+    name: "xai",
+    vendor: "xAI",
+    cap: Cap::MaxCompletionTokens,
+    tiers: XAI_TIERS,
+    instructs_anywhere: true,
+    also: &[XAIS],
+    ..PLAIN
+};
 
 pub(super) static ZAI: Row = Row {
     name: "zai",

@@ -306,7 +306,12 @@ fn requests_of_other_vendors_become_requests_that_read_back_the_same() {
             request.model = "us.anthropic.claude-sonnet-4-6".into();
             let Ok(body) = Dialect::Converse.write(&request, &mut Losses::default()) else { continue };
             let back = Dialect::Converse.read(&body, &[], &mut Losses::default()).expect("our own request reads");
-            assert!(texts(&back) == texts(&request), "{}: {}", exchange.file, String::from_utf8_lossy(&body));
+            assert!(
+                texts(&back) == texts(&request.with_one_prompt()),
+                "{}: {}",
+                exchange.file,
+                String::from_utf8_lossy(&body)
+            );
             // A conversation that has called tools brings them, even where it offers none.
             assert!(back.tools.len() == request.tools.len() || request.tools.is_empty(), "{}", exchange.file);
             crossed += 1;

@@ -87,7 +87,7 @@ fn every_recorded_chat_request_becomes_a_messages_request_and_reads_back_the_sam
             assert_is_messages_request(&body, &exchange.file);
             if matches!(request.reasoning, None | Some(Reasoning::Thinking(_))) && plain(&request) {
                 let back = Dialect::Anthropic.read(&body, &[], &mut Losses::default()).expect("our own request reads");
-                assert!(comparable(&back) == comparable(&request), "{}", exchange.file);
+                assert!(comparable(&back) == comparable(&request.with_one_prompt()), "{}", exchange.file);
                 same += 1;
             }
         }
@@ -160,6 +160,7 @@ fn every_recorded_messages_request_becomes_a_chat_request_that_reads_back_the_sa
             continue;
         };
         let back = Dialect::OpenAi.read(&body, &[], &mut Losses::default()).expect("our own request reads");
+        let request = request.with_one_prompt();
         assert!(back.turns.len() == request.turns.len(), "{}", exchange.file);
         assert!(back.system == request.system, "{}", exchange.file);
         assert!(back.tools == request.tools && back.sampling == request.sampling, "{}", exchange.file);
