@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tollgate_api::{Call, Edit, Edits, Exchange, Surface};
-use tollgate_translate::{Accent, Losses, TierSaid, Unsealing, Upstream, embeddings, splice, unsealing, without_nulls};
+use tollgate_translate::{
+    Accent, Losses, TierSaid, Unsealing, Upstream, embeddings, has_nulls, splice, unsealed, unsealing, without_nulls,
+};
 
 use crate::deadlines::Asked;
 use crate::endpoint::Endpoint;
@@ -34,7 +36,7 @@ pub(crate) async fn say(
     if call.surface == Surface::Embeddings {
         return vectors(endpoint, call, edits);
     }
-    match spliced(endpoint, call, edits, how) {
+    match spliced(endpoint, call, edits, how).await {
         Some(body) => Ok(Said { body, dropped: Vec::new() }),
         None => translated(endpoint, call, edits, how).await,
     }
@@ -48,21 +50,23 @@ fn vectors(endpoint: &Endpoint, call: &Call, edits: &Edits) -> Result<Said, Fail
 
 /// The client's own bytes with the touched members changed; `None` where the endpoint speaks another dialect,
 /// or the conversation holds what this vendor cannot read.
-fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits, how: How) -> Option<Bytes> {
+async fn spliced(endpoint: &Endpoint, call: &Call, edits: &Edits, how: How) -> Option<Bytes> {
     if !endpoint.speaks(call.surface) {
         return None;
     }
     let mut edits = Cow::Borrowed(edits);
-    match unsealing(call, conversation(call, &edits), how.seals) {
+    match unsealing(call.surface, conversation(call, &edits), how.seals) {
         Unsealing::AsItIs => {}
-        Unsealing::Edits(unsealing) => edits.to_mut().extend(unsealing),
+        Unsealing::InPlace => {
+            let unsealed = mended(call, &edits, move |call, said| unsealed(call, said, how.seals)).await;
+            edits.to_mut().extend(unsealed);
+        }
         Unsealing::Anew => return None,
     }
-    if endpoint.vendor.refuses_nulls && call.surface == Surface::Responses {
-        let nulls = without_nulls(conversation(call, &edits));
-        if !nulls.is_empty() {
-            edits.to_mut().extend(nulls);
-        }
+    let may_be_null = endpoint.vendor.refuses_nulls && call.surface == Surface::Responses;
+    if may_be_null && has_nulls(conversation(call, &edits)) {
+        let without = mended(call, &edits, |_, said| without_nulls(said)).await;
+        edits.to_mut().extend(without);
     }
     if has_only_newer_cap(endpoint, call) {
         let newer = edits.iter().rev().find(|edit| &*edit.member == NEWER_CAP).map(|edit| edit.value.clone());
@@ -106,6 +110,15 @@ fn has_only_newer_cap(endpoint: &Endpoint, call: &Call) -> bool {
     let has_only_newer = call.caps.max_completion_tokens && !call.caps.max_tokens;
     let is_known = Accent::named(endpoint.vendor.name).is_some_and(|accent| !accent.caps_by_newer_member());
     has_only_newer && call.surface == Surface::ChatCompletions && is_known
+}
+
+/// The edits that this makes of the conversation: it is read for them, off the worker where it is long.
+async fn mended(call: &Call, edits: &Edits, mend: impl FnOnce(&Call, &[u8]) -> Edits + Send + 'static) -> Edits {
+    if call.body.len() < THRESHOLD_BYTES {
+        return mend(call, conversation(call, edits));
+    }
+    let (call, edits) = (call.clone(), edits.clone());
+    off_worker(move || mend(&call, conversation(&call, &edits))).await
 }
 
 /// The conversation, as filters left it.

@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use tollgate_api::{Address, Call, Code, Edits, Framing, Surface};
-use tollgate_translate::{Dialect, Losses, Seals, Unsealing, request as client, splice, unsealing, without_nulls};
+use tollgate_translate::{
+    Dialect, Losses, Seals, Unsealing, request as client, splice, unsealed, unsealing, without_nulls,
+};
 
 use crate::speakers::{self, pick};
 
@@ -31,10 +33,10 @@ fn ask(how: u8, body: &[u8]) {
     let Ok(call) = client::read(&address, Bytes::copy_from_slice(body)) else { return };
     assert!(call.body.get(call.spans.messages.clone()).is_some_and(|span| !span.is_empty()));
     for seals in [Seals::Unmarked, Seals::None] {
-        leave_out(&call, |conversation| match unsealing(&call, conversation, seals) {
-            Unsealing::Edits(edits) => edits,
-            Unsealing::AsItIs | Unsealing::Anew => Edits::new(),
-        });
+        leave_out(&call, |conversation| unsealed(&call, conversation, seals));
+        // What is only looked through misses nothing.
+        let is_in_place = unsealing(surface, call.messages(), seals) == Unsealing::InPlace;
+        assert!(is_in_place || unsealed(&call, call.messages(), seals).is_empty() || is_escaped(call.messages()));
     }
     leave_out(&call, without_nulls);
     let Some(spoken) = Dialect::of(surface) else { return };
@@ -45,6 +47,11 @@ fn ask(how: u8, body: &[u8]) {
             read_again(other, &said.body, spoken);
         }
     }
+}
+
+/// Whether a name or a seal may be spelled so that only whoever reads the conversation finds it.
+fn is_escaped(conversation: &[u8]) -> bool {
+    conversation.contains(&b'\\')
 }
 
 /// What these edits take out of a conversation is out, and what is left can be sent.

@@ -56,6 +56,13 @@ impl Case {
         World::with().place("here", self.dialect, base_url.to_owned(), self.extra).start()
     }
 
+    /// The same conversation, too long to be read by a worker.
+    fn long(mut self) -> Self {
+        let conversation = if self.dialect == "responses" { "input" } else { "messages" };
+        self.asks[conversation][0]["content"] = "2+2? ".repeat(60_000).into();
+        self
+    }
+
     fn ask(&self, world: &World) -> Answer {
         let bearer = format!("Bearer {}", world.key);
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
@@ -201,7 +208,7 @@ fn a_conversation_whose_reasoning_the_vendor_cannot_read_goes_on_without_it() {
 
 #[test]
 fn what_the_vendor_would_miss_goes_with_the_reasoning() {
-    for case in [responses(), messages()] {
+    for case in [responses(), responses().long(), messages(), messages().long()] {
         let (vendor, seen) = case.vendor(false);
         case.ask(&case.world(&vendor));
         let sent = seen.lock().expect("unbroken").pop().expect("asked twice");
@@ -231,12 +238,14 @@ fn a_vendor_that_refuses_it_all_the_same_is_heard_and_is_not_asked_a_third_time(
 
 #[test]
 fn what_codex_leaves_null_is_not_sent_to_xai() {
-    let mut case = Case { extra: "    vendor: xai\n", ..responses() };
-    let said = json!({"type": "reasoning", "summary": [], "content": null, "encrypted_content": "own"});
-    case.asks["input"][1] = said;
-    let (vendor, seen) = case.vendor(false);
-    assert_eq!(case.ask(&case.world(&vendor)).status, 200);
-    let sent = seen.lock().expect("unbroken").pop().expect("asked");
-    assert_eq!(sent["input"][1], json!({"type": "reasoning", "summary": [], "encrypted_content": "own"}));
-    assert_eq!(sent["input"][2], case.asks["input"][2], "nothing was refused, and nothing else changed");
+    let of_xai = || Case { extra: "    vendor: xai\n", ..responses() };
+    for mut case in [of_xai(), of_xai().long()] {
+        let said = json!({"type": "reasoning", "summary": [], "content": null, "encrypted_content": "own"});
+        case.asks["input"][1] = said;
+        let (vendor, seen) = case.vendor(false);
+        assert_eq!(case.ask(&case.world(&vendor)).status, 200);
+        let sent = seen.lock().expect("unbroken").pop().expect("asked");
+        assert_eq!(sent["input"][1], json!({"type": "reasoning", "summary": [], "encrypted_content": "own"}));
+        assert_eq!(sent["input"][2], case.asks["input"][2], "nothing was refused, and nothing else changed");
+    }
 }

@@ -45,8 +45,6 @@ pub struct Vendor {
     pub feature_errors: &'static [&'static str],
     /// The same where it does not sell this model at the tier that was asked for.
     pub tier_errors: &'static [&'static str],
-    /// The same where it cannot read the reasoning of an earlier turn that a client gave back.
-    pub seal_errors: &'static [&'static str],
     /// Whether it refuses items of Responses whose content is null.
     pub refuses_nulls: bool,
     /// The header that says for how many seconds an answer is waited for: an attempt that is called off
@@ -103,7 +101,6 @@ pub(crate) const OPENAI_LIKE: Vendor = Vendor {
     money_errors: &["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"],
     feature_errors: &[],
     tier_errors: &["invalid_service_tier", "service_tier", "service tier", "serviceTier"],
-    seal_errors: &SEAL_ERRORS,
     refuses_nulls: false,
     server_timeout: None,
 };
@@ -192,7 +189,7 @@ impl Vendor {
     /// Whether the vendor cannot read the sealed reasoning that it was given: without it, it would answer.
     #[must_use]
     pub fn cannot_unseal(&self, status: u16, error: &VendorError) -> bool {
-        status == 400 && says(error, self.seal_errors)
+        status == 400 && says(error, &SEAL_ERRORS)
     }
 }
 

@@ -19,30 +19,41 @@ pub enum Seals {
     None,
 }
 
-/// How a request must change.
-#[derive(Debug, PartialEq, Eq)]
+/// What it takes to leave out what a vendor would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsealing {
-    /// Not at all.
+    /// Nothing: there is none of it.
     AsItIs,
-    /// By these edits; all else stays byte for byte.
-    Edits(Edits),
-    /// It is put together anew.
+    /// The conversation is read for the edits of [`unsealed`]; all else stays byte for byte.
+    InPlace,
+    /// The request is put together anew.
     Anew,
 }
 
 /// Looks for the mark of a seal; made once.
 static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(Seal::MARK));
 
-/// What must change of this call, whose conversation may have been edited.
+/// What it takes for this conversation. It is looked through, and not read.
 #[must_use]
-pub fn unsealing(call: &Call, conversation: &[u8], seals: Seals) -> Unsealing {
-    let edits = match call.surface {
+pub fn unsealing(surface: Surface, conversation: &[u8], seals: Seals) -> Unsealing {
+    let may_hold = match surface {
+        Surface::Messages => anthropic::may_hold_refused(conversation, seals),
+        Surface::Responses => responses::may_hold_refused(conversation, seals),
+        _ if seals == Seals::None || is_marked(conversation) => return Unsealing::Anew,
+        _ => false,
+    };
+    if may_hold { Unsealing::InPlace } else { Unsealing::AsItIs }
+}
+
+/// The edits of this call, whose conversation may have been edited: none where nothing would be refused after all.
+/// It reads the conversation, which takes time where that is long.
+#[must_use]
+pub fn unsealed(call: &Call, conversation: &[u8], seals: Seals) -> Edits {
+    match call.surface {
         Surface::Messages => anthropic::unsealed(&call.body, conversation, seals),
         Surface::Responses => responses::unsealed(conversation, seals),
-        _ if seals == Seals::None || is_marked(conversation) => return Unsealing::Anew,
         _ => Edits::new(),
-    };
-    if edits.is_empty() { Unsealing::AsItIs } else { Unsealing::Edits(edits) }
+    }
 }
 
 /// Whether a seal with our mark may be in these bytes.

@@ -24,7 +24,7 @@ use tollgate_api::Framing;
 use crate::dialect::Tongue;
 
 pub(crate) use model::{Version, instructed};
-pub(crate) use native::unsealed;
+pub(crate) use native::{may_hold_refused, unsealed};
 pub(crate) use read::thinking;
 pub(crate) use thinking::{Plan, Thinking, effort};
 

@@ -32,11 +32,10 @@ struct Block<'a> {
     citations: Option<&'a RawValue>,
 }
 
-/// The changes of this request that leave out of `messages`, their JSON text, what Anthropic would refuse; none,
-/// and quickly, where there is nothing of the kind.
+/// The changes of this request that leave out of `messages`, their JSON text, what Anthropic would refuse; none
+/// where there is nothing of the kind.
 pub(crate) fn unsealed(body: &[u8], messages: &[u8], seals: Seals) -> Edits {
-    let kept = may_hold(messages, seals).then(|| kept(messages, seals)).flatten();
-    let Some(kept) = kept else { return Edits::new() };
+    let Some(kept) = kept(messages, seals) else { return Edits::new() };
     let Ok(text) = serde_json::to_string(&kept) else { return Edits::new() };
     let mut edits = Edits::from_iter([Edit { member: "messages".into(), value: Some(text.into()) }]);
     if thinks_by_budget(body) && kept.iter().rev().find_map(|raw| calls_unthinking(raw)) == Some(true) {
@@ -46,7 +45,7 @@ pub(crate) fn unsealed(body: &[u8], messages: &[u8], seals: Seals) -> Edits {
 }
 
 /// Whether something to leave out may be in these bytes.
-fn may_hold(messages: &[u8], seals: Seals) -> bool {
+pub(crate) fn may_hold_refused(messages: &[u8], seals: Seals) -> bool {
     let is_empty = |(name, at): (&str, usize)| {
         let after = messages[at + name.len()..].trim_ascii_start();
         after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"\"\""))

@@ -22,8 +22,8 @@ use tollgate_api::Framing;
 use crate::dialect::Tongue;
 
 pub(crate) use members::leave;
-pub(crate) use native::unsealed;
-pub use native::without_nulls;
+pub use native::{has_nulls, without_nulls};
+pub(crate) use native::{may_hold_refused, unsealed};
 
 /// What this dialect knows how to do.
 pub(crate) static TONGUE: Tongue = Tongue {

@@ -27,13 +27,17 @@ struct Item<'a> {
     encrypted_content: Option<Text<'a>>,
 }
 
-/// The change of `input`, its JSON text; none, and quickly, where no such reasoning is in it.
-pub(crate) fn unsealed(input: &[u8], seals: Seals) -> Edits {
-    let may_hold = match seals {
+/// Whether such reasoning may be in these bytes.
+pub(crate) fn may_hold_refused(input: &[u8], seals: Seals) -> bool {
+    match seals {
         Seals::Unmarked => is_marked(input),
         Seals::None => memmem::find(input, b"encrypted_content").is_some(),
-    };
-    edit(may_hold.then(|| changed(input, seals)).flatten())
+    }
+}
+
+/// The change of `input`, its JSON text, that leaves it out; none where there is none of it.
+pub(crate) fn unsealed(input: &[u8], seals: Seals) -> Edits {
+    edit(changed(input, seals))
 }
 
 fn changed(input: &[u8], seals: Seals) -> Option<String> {
@@ -62,20 +66,26 @@ fn unbound(raw: &RawValue) -> Cow<'_, RawValue> {
     })
 }
 
-/// The change of `input` that leaves out contents that are null; none, and quickly, where there are none. Codex
-/// writes them in its reasoning, and xAI has no word for them.
-pub fn without_nulls(input: &[u8]) -> Edits {
-    let may_hold = memmem::find_iter(input, b"\"content\"").any(|at| {
-        let after = input[at + b"\"content\"".len()..].trim_ascii_start();
+/// Whether contents that are null may be in these bytes. Codex writes them in its reasoning, and xAI has no word
+/// for them.
+#[must_use]
+pub fn has_nulls(input: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"content\"";
+    memmem::find_iter(input, NAME).any(|at| {
+        let after = input[at + NAME.len()..].trim_ascii_start();
         after.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"null"))
-    });
-    let text = may_hold.then(|| {
-        let list: Vec<&RawValue> = serde_json::from_slice(input).ok()?;
-        let is_null = |member: &Member<'_>| member.name == "content" && member.value == "null";
-        let item = |raw| without(raw, |members: &[Member<'_>]| members.iter().any(is_null).then_some("content"));
-        serde_json::to_string(&list.into_iter().map(item).collect::<Vec<_>>()).ok()
-    });
-    edit(text.flatten())
+    })
+}
+
+/// The change of `input`, its JSON text, that leaves them out; none where there are none.
+#[must_use]
+pub fn without_nulls(input: &[u8]) -> Edits {
+    let is_null = |member: &Member<'_>| member.name == "content" && member.value == "null";
+    let item = |raw| without(raw, |members: &[Member<'_>]| members.iter().any(is_null).then_some("content"));
+    let Ok(list) = serde_json::from_slice::<Vec<&RawValue>>(input) else { return Edits::new() };
+    let items: Vec<_> = list.into_iter().map(item).collect();
+    let changed = items.iter().any(|item| matches!(item, Cow::Owned(_)));
+    edit(changed.then(|| serde_json::to_string(&items).ok()).flatten())
 }
 
 fn edit(input: Option<String>) -> Edits {

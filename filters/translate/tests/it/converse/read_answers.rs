@@ -1,9 +1,10 @@
 //! Answers of Amazon, streamed and whole, read.
 
-use crate::said::joined;
 use serde_json::{Value, json};
 use tollgate_api::{Citation, CitedSpan, Event, StopReason};
 use tollgate_translate::Dialect;
+
+use crate::said::joined;
 
 pub(crate) fn decoded(said: &[(&str, Value)]) -> Vec<Event> {
     let (mut decoder, mut events) = (Dialect::Converse.decoder(), Vec::new());
